@@ -42,7 +42,9 @@ func FuzzRequests(f *testing.F) {
 
 // Whatever texts an answer has, it stays JSON, and its reader finds no whole access key id in it.
 func FuzzAnswers(f *testing.F) {
-	for _, seed := range []string{"", key, "\\" + key, "\u2028" + key + "\"", "AKIA" + key, key + key, "\x00" + key, "\xff"} {
+	for _, seed := range []string{
+		"", key, "\\" + key, "\u2028" + key + "\"", "AKIA" + key, key + key, "\x00" + key, "\xff",
+	} {
 		f.Add(seed, seed)
 	}
 	whole := regexp.MustCompile(`A[KS]IA[A-Z0-9]{12}`)

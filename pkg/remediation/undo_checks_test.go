@@ -71,6 +71,10 @@ func many(n int, name func(i int) string) (all []string) {
 	return all
 }
 
+func documents(name, document string) map[string]fakeaws.Document {
+	return map[string]fakeaws.Document{name: fakeaws.Document(document)}
+}
+
 func policyOf(i int) string { return "arn:aws:iam::aws:policy/P" + string(rune('a'+i)) }
 
 // What AWS would refuse, what has changed, and what would give more than before is refused, in a preview as well.
@@ -107,9 +111,8 @@ func TestUndo_Refused(t *testing.T) {
 			fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: many(15, policyOf)}},
 				Summary: map[string]int32{"AttachedPoliciesPerUserQuota": 15}},
 			"alice has 15 managed policies, and AWS attaches no more than 15"},
-		{"an inline policy that does not fit any more", &fakeaws.User{Inline: map[string]fakeaws.Document{"p": fakeaws.Document(long)}},
-			inline("p", long, ""),
-			fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Inline: map[string]fakeaws.Document{"q": fakeaws.Document(long)}}}},
+		{"an inline policy that does not fit any more", &fakeaws.User{Inline: documents("p", long)}, inline("p", long, ""),
+			fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Inline: documents("q", long)}}},
 			"AWS takes no more than 2048"},
 		{"an inline policy that fits", &fakeaws.User{Inline: map[string]fakeaws.Document{"p": fakeaws.Document(long)}},
 			inline("p", long, ""),
@@ -399,7 +402,7 @@ func TestUndo_GroupThatGivesMore(t *testing.T) {
 	}{
 		"the same":         {fakeaws.Group{Attached: []string{tool}}, ""},
 		"another policy":   {fakeaws.Group{Attached: []string{tool, readOnly}}, "joining it would widen access"},
-		"an inline policy": {fakeaws.Group{Attached: []string{tool}, Inline: map[string]fakeaws.Document{"p": allows}}, "widen"},
+		"an inline policy": {fakeaws.Group{Attached: []string{tool}, Inline: documents("p", allows)}, "widen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u, a, box := took(t, &fakeaws.User{Attached: []string{tool}}, join, detachTool(reads))
