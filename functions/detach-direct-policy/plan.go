@@ -84,11 +84,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 
 // Keep is Plan, and has the owners of the users remembered that a sweep sees.
 func (p *planner) Keep(
-	ctx context.Context, e event.Event, m remediation.Memory, _ time.Time,
+	ctx context.Context, e event.Event, m remediation.Memory, now time.Time,
 ) ([]remediation.Finding, error) {
 	v := &scan{
 		planner: p, account: e.Account, documents: map[string]string{}, final: map[string]bool{},
-		carried: map[string][]direct{}, memory: m,
+		carried: map[string][]direct{}, memory: m, now: now,
 	}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
@@ -117,6 +117,8 @@ type scan struct {
 	final     map[string]bool     // the managed policies that AWS does not let be attached again, by ARN
 	carried   map[string][]direct // by group; nil when there is no such group
 	memory    remediation.Memory  // nil if nothing is to be remembered
+	now       time.Time
+	awaited   map[string]bool // what IAM did not show when it was attached, for a sweep
 }
 
 // sweep scans the users after the one that is named, in the order of their names.
@@ -124,6 +126,11 @@ func (v *scan) sweep(ctx context.Context, after string) ([]remediation.Finding, 
 	held, err := v.everybody(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if v.memory != nil {
+		if v.awaited, err = v.memory.Awaited(ctx); err != nil {
+			return nil, err
+		}
 	}
 	users := slices.DeleteFunc(slices.Sorted(maps.Keys(held)), func(user string) bool { return user <= after })
 	type result struct {
@@ -183,7 +190,8 @@ func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 }
 
 // called scans the user that a call gave a policy to. It is patient: the event may be here
-// before IAM shows the user, or the policy on it. What is not shown in time is left to the retry.
+// before IAM shows the user, or the policy on it. What it does not show is for the retry to see, unless it is known that
+// it was taken away.
 func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
 	user, ok := call.User()
 	if !ok || call.Failed() || call.Name == "UpdateUser" { // the name and the path of a user matter to no policy
@@ -191,18 +199,43 @@ func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.F
 	}
 	fresh := named(call)
 	var held []direct
+	there := false
 	err := iamuser.RetryUntilVisible(ctx, v.sleep, func() (err error) {
 		held, err = v.held(ctx, user)
+		there = err == nil
 		if err == nil && fresh.target != "" && !slices.ContainsFunc(held, fresh.is) {
 			err = &types.NoSuchEntityException{Message: aws.String("the user does not have the policy")}
 		}
 		return err
 	})
+	if change.NotFound(err) && v.memory != nil {
+		err = v.unseen(ctx, user, fresh, call, there)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return v.assess(ctx, user, held, call)
 }
+
+// unseen is the error that IAM does not show a policy that was attached just now; nil if it is known that it was taken
+// off, or the call is old.
+func (v *scan) unseen(ctx context.Context, user string, policy direct, call *event.APICall, there bool) error {
+	if policy.target == "" || v.now.Sub(call.Time) > remediation.Settled {
+		return nil
+	}
+	off := map[string]string{"DeleteUser": user, "DetachUserPolicy": policy.target}
+	if policy.kind == change.InlineUserPolicy {
+		off = map[string]string{"DeleteUser": user, "DeleteUserPolicy": policy.target}
+	}
+	removed, err := v.memory.Removed(ctx, user, call.Time, change.Change{Kind: policy.kind, Target: policy.target}, off)
+	if err != nil || removed {
+		return err
+	}
+	return &remediation.Unseen{What: policy.of(user), Gone: !there}
+}
+
+// of names the policy of a user.
+func (d direct) of(user string) string { return strings.ToLower(user + " " + d.kind + " " + d.target) }
 
 // named is the policy that a call names, zero if it names none.
 func named(call *event.APICall) direct {
@@ -332,6 +365,11 @@ func (v *scan) finding(
 			f.Urgency = remediation.Emergency
 		}
 		f.Fresh, f.Title, f.Facts = true, i18n.Or(f.Title, i18n.T("Policy attached directly to a user")), facts(user, by)
+	case v.awaited[d.of(user)]:
+		if found.administers {
+			f.Urgency = remediation.Emergency
+		}
+		f.Fresh = true
 	case !f.UnchangedReason.Empty():
 		f.Once = remediation.Once{Key: d.kind + "#" + d.target, For: remediation.Weekly}
 	}

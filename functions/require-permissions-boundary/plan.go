@@ -66,7 +66,14 @@ func isPolicy(text string) bool {
 
 // Plan scans the user that the event is about, or every user when the sweep comes. Without a
 // configured boundary it scans nobody.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
+	return p.Keep(ctx, e, nil, now)
+}
+
+// Keep is Plan, and knows what IAM did not show yet when its event came.
+func (p *planner) Keep(
+	ctx context.Context, e event.Event, m remediation.Memory, now time.Time,
+) ([]remediation.Finding, error) {
 	if p.Boundary == "" {
 		return nil, nil
 	}
@@ -77,8 +84,11 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if !ok || d.Failed() {
 			return nil, nil
 		}
-		u, err := p.read(ctx, name)
-		if err != nil {
+		u, seen, err := p.read(ctx, name, d)
+		if !seen && err == nil && m != nil && now.Sub(d.Time) <= remediation.Settled {
+			err = unseen(ctx, m, u, d)
+		}
+		if err != nil || u.path == "" {
 			return nil, err
 		}
 		for _, f := range p.assess(u) {
@@ -89,8 +99,17 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		if err != nil {
 			return nil, err
 		}
+		awaited := map[string]bool{}
+		if m != nil {
+			if awaited, err = m.Awaited(ctx); err != nil {
+				return nil, err
+			}
+		}
 		for _, u := range users {
-			found = append(found, p.assess(u)...)
+			for _, f := range p.assess(u) {
+				f.Fresh = f.Fresh || awaited[u.awaits()]
+				found = append(found, f)
+			}
 		}
 	}
 	return p.possible(ctx, e, found)
@@ -120,18 +139,50 @@ type user struct {
 	name, path, boundary string
 }
 
-// read reads one user. One that was created just now may not be there yet: that is left to the retry.
-func (p *planner) read(ctx context.Context, name string) (user, error) {
-	var out *iam.GetUserOutput
-	err := iamuser.RetryUntilVisible(ctx, p.sleep, func() (err error) {
-		out, err = p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
-		return err
+// read reads one user; its path is empty if there is none. One that was created just now may not be there yet, and the
+// boundary of another may still be the one that a call replaced or removed: seen is false then.
+func (p *planner) read(ctx context.Context, name string, call *event.APICall) (u user, seen bool, err error) {
+	u.name = name
+	err = iamuser.RetryUntilVisible(ctx, p.sleep, func() error {
+		out, err := p.api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
+		if err != nil {
+			return err
+		}
+		u.path, u.boundary = aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)
+		set, _ := call.Param("permissionsBoundary")
+		if strings.HasSuffix(call.Name, "UserPermissionsBoundary") && !change.SameName(set, u.boundary) {
+			return &types.NoSuchEntityException{Message: aws.String("the user does not have this boundary")}
+		}
+		return nil
 	})
-	if err != nil {
-		return user{}, fmt.Errorf("get user %q: %w", name, err)
+	switch {
+	case change.NotFound(err):
+		return u, false, nil
+	case err != nil:
+		return u, false, fmt.Errorf("get user %q: %w", name, err)
 	}
-	return user{name, aws.ToString(out.User.Path), boundary(out.User.PermissionsBoundary)}, nil
+	return u, true, nil
 }
+
+// unseen is the error that IAM does not show a user as a call has left it; nil if it is known that it was changed since.
+func unseen(ctx context.Context, m remediation.Memory, u user, call *event.APICall) error {
+	since := map[string]string{"DeleteUser": u.name}
+	if u.path != "" {
+		since["PutUserPermissionsBoundary"] = u.boundary
+		if u.boundary == "" {
+			since = map[string]string{"DeleteUserPermissionsBoundary": u.name}
+		}
+	}
+	made := change.Change{Kind: change.PermissionsBoundary, Target: u.name}
+	removed, err := m.Removed(ctx, u.name, call.Time, made, since)
+	if err != nil || removed {
+		return err
+	}
+	return &remediation.Unseen{What: u.awaits(), Gone: u.path == ""}
+}
+
+// awaits names the boundary of a user.
+func (u user) awaits() string { return strings.ToLower(u.name) }
 
 // all reads every user: five calls for the 5,000 that an account can have, where ListUsers would
 // leave the boundary to one GetUser for each. IAM gives at most 1,000 at once

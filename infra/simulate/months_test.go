@@ -399,6 +399,14 @@ func (a asRead) Open(context.Context) ([]ledger.Case, error) { return a, nil }
 
 func (asRead) Kept(context.Context, string) ([]remediation.Kept, error) { return nil, nil }
 
+func (asRead) Awaited(context.Context) (map[string]bool, error) { return nil, nil }
+
+func (asRead) Removed(
+	context.Context, string, time.Time, change.Change, map[string]string,
+) (bool, error) {
+	return true, nil
+}
+
 func (asRead) Saw(types.UserDetail) {}
 
 // blunt takes away what denies, as if it gave something.

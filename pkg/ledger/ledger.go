@@ -214,6 +214,7 @@ const (
 	owners     = "owner#" // who answers for whom
 	renamed    = "renamed#"
 	waiting    = "waiting#"
+	awaited    = "awaited#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -74,7 +74,7 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 			}
 			entry.Facts = append(entry.Facts, changed...)
 		}
-				entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, cmp.Or(contact.ID, f.userID)
+		entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, cmp.Or(contact.ID, f.userID)
 		name = contact.Name
 		if !contact.Missing.Empty() {
 			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Owner"), Value: contact.Missing}))

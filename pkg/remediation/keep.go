@@ -27,6 +27,13 @@ type Memory interface {
 	// Kept returns what the control made of the subject that no undo has reverted since; of every subject if it is empty.
 	// A user may be named by its unique id.
 	Kept(ctx context.Context, subject string) ([]Kept, error)
+	// Awaited returns what earlier events reported as made and IAM did not show, see [Unseen].
+	Awaited(ctx context.Context) (map[string]bool, error)
+	// Removed reports whether the ledger knows that what was made of a user is not there any more since: that the control
+	// changed it, or that somebody was alerted on one of the calls, with the text.
+	Removed(
+		ctx context.Context, user string, since time.Time, made change.Change, calls map[string]string,
+	) (bool, error)
 	// Saw has the runner remember, once the event is handled, who answers for a user that a sweep saw.
 	Saw(user types.UserDetail)
 }
@@ -46,7 +53,7 @@ type Kept struct {
 func (r *Runner) Memory() Memory {
 	return memory{r.Ledger, r.Control.ID, func(ctx context.Context) ([]ledger.Case, error) {
 		return r.Ledger.OpenCases(ctx, r.Control.ID)
-	}, r.Now, nil}
+	}, r.Now, nil, ""}
 }
 
 type memory struct {
@@ -55,6 +62,7 @@ type memory struct {
 	cases   func(context.Context) ([]ledger.Case, error)
 	now     func() time.Time
 	saw     func(types.UserDetail) // nil where nothing is remembered
+	userID  string                 // of the user of the event, if it is known
 }
 
 func (m memory) Saw(user types.UserDetail) {

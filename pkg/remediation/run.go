@@ -195,9 +195,10 @@ func inspect(ctx context.Context, r *run) (all []located, err error) {
 		if sweep, ok := t.event.Detail.(*event.Sweep); ok {
 			t.event.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
 		}
-		findings, err := Inspect(planning, r.Planner, t.event, memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw}, r.now)
+		m := memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw, t.id}
+		findings, err := Inspect(planning, r.Planner, t.event, m, r.now)
 		_, sweep := t.event.Detail.(*event.Sweep)
-		if len(findings) > 0 || change.NotFound(err) {
+		if err = r.await(ctx, err); len(findings) > 0 || missing(err) {
 			faults = append(faults, who.remember(ctx, t))
 		}
 		switch {
