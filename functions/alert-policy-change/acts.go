@@ -46,7 +46,7 @@ var acts = map[string]map[string]act{
 		// Policies of users, groups and roles.
 		"AttachUserPolicy": {i18n.T("Policy attached to a user"), medium, "", attached,
 			i18n.T("attached policy %s to %s", policyArn, user)},
-		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, ofGroup, attached,
+		"AttachGroupPolicy": {i18n.T("Policy attached to a group"), medium, ofGroup, inGroup("policyArn", attached),
 			i18n.T("attached policy %s to group %s", policyArn, groupName)},
 		"AttachRolePolicy": {i18n.T("Policy attached to a role"), medium, ofRole, attached,
 			i18n.T("attached policy %s to role %s", policyArn, roleName)},
@@ -58,7 +58,7 @@ var acts = map[string]map[string]act{
 			i18n.T("detached policy %s from role %s", policyArn, roleName)},
 		"PutUserPolicy": {i18n.T("Inline policy added to a user"), medium, "", document,
 			i18n.T("added inline policy %s to %s", policyName, user)},
-		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, ofGroup, document,
+		"PutGroupPolicy": {i18n.T("Inline policy added to a group"), medium, ofGroup, inGroup("policyName", document),
 			i18n.T("added inline policy %s to group %s", policyName, groupName)},
 		"PutRolePolicy": {i18n.T("Inline policy added to a role"), medium, ofRole, document,
 			i18n.T("added inline policy %s to role %s", policyName, roleName)},
@@ -96,8 +96,8 @@ var acts = map[string]map[string]act{
 			i18n.T("removed %s from group %s", user, groupName)},
 
 		// Roles, and who may assume them.
-		"CreateRole": {i18n.T("Role created"), low, ofRole, trust, i18n.T("created role %s", roleName)},
-		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, trust,
+		"CreateRole": {i18n.T("Role created"), low, ofRole, (*planner).trusted, i18n.T("created role %s", roleName)},
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, (*planner).trusted,
 			i18n.T("changed the trust policy of role %s", roleName)},
 		"DeleteRole": {i18n.T("Role deleted"), low, ofRole, asItIs, i18n.T("deleted role %s", roleName)},
 

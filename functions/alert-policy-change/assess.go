@@ -29,7 +29,6 @@ var (
 	asItIs     = byEvent(func(*event.APICall) assessment { return assessment{} })
 	document   = byEvent(submitted) // the policy document that was put gives administrator rights
 	newVersion = byEvent(version)   // the same; it may not be in effect
-	trust      = byEvent(trusted)   // the trust policy lets other accounts in
 	status     = byEvent(activated) // the access key was made active
 	// The rights that the managed policy gives that was attached, or the version that became the default.
 	attached = byPolicy("policyArn", "", func(c *event.APICall, text string) assessment {
@@ -61,6 +60,38 @@ var everyHolder = i18n.T("This applies to every principal that the policy is att
 func byEvent(f func(*event.APICall) assessment) assess {
 	return func(_ *planner, _ context.Context, c *event.APICall) ([]assessment, error) {
 		return []assessment{f(c)}, nil
+	}
+}
+
+// inGroup is for a policy that a group is given: what it allows together with the other policies of the group counts, if
+// these do not allow it without the new one.
+func inGroup(parameter string, alone assess) assess {
+	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+		found, err := alone(p, ctx, c)
+		if err != nil || len(found) != 1 || found[0].severity == critical {
+			return found, err
+		}
+		name, _ := c.Param(parameter)
+		together, err := p.group(ctx, c, func(carried []carries) assessment {
+			var rest, all []string
+			for _, one := range carried {
+				if all = append(all, one.text); !change.SameName(one.name, name) {
+					rest = append(rest, one.text)
+				}
+			}
+			if text, ok := c.Param("policyDocument"); ok {
+				all = append(all, text) // IAM may not show it yet
+			}
+			v := assessRights(c, all...)
+			if v.Level <= assessRights(c, rest...).Level {
+				return assessment{}
+			}
+			return gained(v, i18n.T("The policies of the group give it together."))
+		})
+		if err == nil && together[0].severity.Rank() > found[0].severity.Rank() {
+			return together, nil
+		}
+		return found, err
 	}
 }
 
@@ -119,7 +150,9 @@ func gained(v policy.Assessment, rest i18n.Message) assessment {
 	case v.Level >= policy.Administrator:
 		return worse(critical, i18n.T("Administrator rights gained"), i18n.Sentences(v.Describe(), rest))
 	case v.Level == policy.Escalates:
-		return worse(high, i18n.T("Rights gained that lead to administrator"), i18n.Sentences(v.Describe(), rest))
+		found := worse(high, i18n.T("Rights gained that lead to administrator"), i18n.Sentences(v.Describe(), rest))
+		found.way = v.Describe()
+		return found
 	}
 	return assessment{}
 }
@@ -280,7 +313,61 @@ func (p *planner) group(
 }
 
 // trusted assesses whom a role lets in.
-func trusted(c *event.APICall) assessment {
+func (p *planner) trusted(ctx context.Context, c *event.APICall) ([]assessment, error) {
+	text, ok := c.Param("policyDocument")
+	if !ok {
+		text, _ = c.Param("assumeRolePolicyDocument")
+	}
+	t, err := policy.Trusts(text)
+	if err != nil || t.Everyone || t.Conditional {
+		return []assessment{lets(c, t, nil)}, nil
+	}
+	ids := slices.DeleteFunc(slices.Clone(t.Accounts), func(name string) bool { return !uniqueID(name) })
+	own, err := p.own(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	t.Accounts = slices.DeleteFunc(t.Accounts, uniqueID)
+	return []assessment{lets(c, t, slices.DeleteFunc(ids, func(id string) bool { return own[id] }))}, nil
+}
+
+// uniqueID reports whether a principal is the unique id of a user or a role. IAM shows it in place of the ARN of one that
+// was deleted (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
+func uniqueID(name string) bool {
+	return (strings.HasPrefix(name, "AIDA") || strings.HasPrefix(name, "AROA")) && !strings.ContainsAny(name, ":/")
+}
+
+// own are those of the unique ids that a user or a role of this account has.
+func (p *planner) own(ctx context.Context, ids []string) (map[string]bool, error) {
+	own := map[string]bool{}
+	begins := func(kind string) bool {
+		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, kind) })
+	}
+	if begins("AIDA") {
+		for user, err := range iamuser.All(ctx, p.api) {
+			if err != nil {
+				return nil, err
+			}
+			own[aws.ToString(user.UserId)] = true
+		}
+	}
+	if !begins("AROA") {
+		return own, nil
+	}
+	pages := iam.NewListRolesPaginator(p.api, &iam.ListRolesInput{MaxItems: aws.Int32(1000)})
+	for page, err := range iamuser.Pages(ctx, pages, "list roles") {
+		if err != nil {
+			return nil, err
+		}
+		for _, role := range page.Roles {
+			own[aws.ToString(role.RoleId)] = true
+		}
+	}
+	return own, nil
+}
+
+// lets assesses a trust policy. unknown are the unique ids in it that nobody in this account has.
+func lets(c *event.APICall, t policy.Trust, unknown []string) assessment {
 	text, ok := c.Param("policyDocument")
 	if !ok {
 		text, ok = c.Param("assumeRolePolicyDocument")
@@ -288,7 +375,7 @@ func trusted(c *event.APICall) assessment {
 	if !ok {
 		return worse(high, i18n.Message{}, i18n.T("The event does not contain the trust policy: read it in the account."))
 	}
-	t, err := policy.Trusts(text)
+	_, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })
 	switch {
 	case err != nil:
@@ -303,6 +390,10 @@ func trusted(c *event.APICall) assessment {
 	case len(others) > 0:
 		return worse(high, i18n.T("Role trusts other accounts"),
 			i18n.T("Its trust policy allows %s, outside this account, to assume it.", strings.Join(others, ", ")))
+	case len(unknown) > 0:
+		return worse(high, i18n.T("Role trusts somebody unknown"),
+			i18n.T("Its trust policy allows %s to assume it: nobody in this account has this id now. It is of a user or role "+
+				"that was deleted, or of another account.", strings.Join(unknown, ", ")))
 	}
 	return assessment{}
 }

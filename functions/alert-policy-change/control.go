@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
@@ -33,6 +34,8 @@ type rightsAPI interface {
 	GetPolicyVersion(
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
+	iamuser.UserLister
+	iam.ListRolesAPIClient
 	iam.ListAttachedGroupPoliciesAPIClient
 	iam.ListGroupPoliciesAPIClient
 	GetGroupPolicy(context.Context, *iam.GetGroupPolicyInput, ...func(*iam.Options)) (*iam.GetGroupPolicyOutput, error)

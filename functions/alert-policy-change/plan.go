@@ -87,6 +87,7 @@ type assessment struct {
 	severity control.Severity
 	words    i18n.Message
 	because  i18n.Message
+	way      i18n.Message // to administrator rights: one way must not hide behind alerts on another
 	advice   i18n.Message
 }
 
@@ -150,6 +151,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 		Advice: i18n.Or(advice, advise(c, severity)),
 		Handling: remediation.Handling{
 			Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet},
+			Alike:  v.way.String(),
 			Former: slices.Contains([]string{"TagUser", "UntagUser", "UpdateUser"}, c.Name),
 		},
 	}

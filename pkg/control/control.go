@@ -116,7 +116,8 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:ListUsers", "sns:GetSubscriptionAttributes", "ssm:DescribeInstanceInformation",
+	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "sns:GetSubscriptionAttributes",
+	"ssm:DescribeInstanceInformation",
 	"ssm:DescribeSessions",
 }
 

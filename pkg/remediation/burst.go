@@ -44,7 +44,7 @@ func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
 	if subject == "" {
 		subject = "name of " + entry.Subject
 	}
-	name := digest(r.Control.ID, subject, f.Title.String(), record.Name, entry.Severity)
+	name := digest(r.Control.ID, subject, f.Title.String(), f.Alike, record.Name, entry.Severity)
 	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, burst)
 	if err != nil {
 		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))

@@ -110,6 +110,8 @@ type Handling struct {
 	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
 	Once         Once // keeps notices about the same from being repeated
+	// Alike is what alerts have in common, beside their title, that are limited when there are many; empty for nothing.
+	Alike string
 	// Former has whoever was the owner before notified, if the call of the event changed the owner.
 	Former bool
 	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none

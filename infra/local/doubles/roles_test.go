@@ -21,6 +21,22 @@ func roleWithPolicy(id string) fakeaws.State {
 	return fakeaws.State{Roles: map[string]*fakeaws.Role{id: {Inline: inline}}}
 }
 
+// listedRole looks for the role among all.
+func listedRole(p *place, id string) (string, error) {
+	for all := iam.NewListRolesPaginator(p.iam, &iam.ListRolesInput{}); all.HasMorePages(); {
+		page, err := all.NextPage(p.t.Context())
+		if err != nil {
+			return "", err
+		}
+		for _, role := range page.Roles {
+			if *role.RoleName == id {
+				return fmt.Sprintf("%s, id %.4s", *role.RoleName, *role.RoleId), nil
+			}
+		}
+	}
+	return "not " + id, nil
+}
+
 func (p *place) roleOf(id string) (string, error) {
 	out, err := p.iam.GetRole(p.t.Context(), &iam.GetRoleInput{RoleName: &id})
 	if err != nil {
@@ -77,6 +93,8 @@ var roles = []trial{
 	{operation: "iam:GetRole", name: "name, path and id", want: "ID /team/ role/team/ID, id AROA", state: role,
 		do: (*place).roleOf},
 	{operation: "iam:GetRole", name: "nothing of the name", want: "NoSuchEntity", do: (*place).roleOf},
+	{operation: "iam:ListRoles", name: "a role that is there", want: "ID, id AROA", state: role, do: listedRole},
+	{operation: "iam:ListRoles", name: "nothing of the name", want: "not ID", do: listedRole},
 	{operation: "iam:GetRolePolicy", name: "the document is URL-encoded", want: "ID own URL-encoded",
 		state: roleWithPolicy, do: (*place).rolePolicy},
 	{operation: "iam:GetRolePolicy", name: "a policy that is not there", want: "NoSuchEntity", state: role,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
@@ -28,6 +29,16 @@ const noRolePolicy = "The role policy with name %s cannot be found."
 
 // GetRole describes a role
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html).
+// ListRoles lists the roles. It knows no path.
+func (c call) ListRoles(in *iam.ListRolesInput) (any, error) {
+	names, next := page(c.Page, sorted(c.state.Roles), in.Marker, in.MaxItems)
+	out := &iam.ListRolesOutput{Marker: next, IsTruncated: next != nil}
+	for _, name := range names {
+		out.Roles = append(out.Roles, types.Role{RoleName: aws.String(name), RoleId: aws.String(c.state.Roles[name].ID)})
+	}
+	return out, nil
+}
+
 func (c call) GetRole(role *Role, in *iam.GetRoleInput) (any, error) {
 	return &iam.GetRoleOutput{Role: &types.Role{
 		RoleName: in.RoleName, RoleId: new(role.ID), Path: new(role.Path),

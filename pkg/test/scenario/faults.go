@@ -154,7 +154,7 @@ func foreign(operation string) bool {
 // whole are the operations that are about all of the account: there is nothing that could be gone.
 var whole = map[string]bool{
 	"iam:GenerateCredentialReport": true, "iam:GetAccountAuthorizationDetails": true, "iam:GetAccountSummary": true,
-	"iam:ListUsers": true,
+	"iam:ListRoles": true, "iam:ListUsers": true,
 	"iam:ListAccessKeys" + fakeaws.InRootSession: true,
 	"ssm:DescribeInstanceInformation":            true, "ssm:DescribeSessions": true,
 	"sts:AssumeRoot": true,
