@@ -61,9 +61,6 @@ func TestRun_Unseen(t *testing.T) {
 	}
 }
 
-// alicesID is the unique id of the double's alice.
-const alicesID = "AIDA616C696365585858"
-
 // Removed goes by what the control itself made, and by alerts on the calls that take something away.
 func TestMemory_Removed(t *testing.T) {
 	r, _, _ := newRunner(t, func(e event.Event) ([]remediation.Finding, error) {
@@ -78,6 +75,11 @@ func TestMemory_Removed(t *testing.T) {
 		t.Fatal(err)
 	}
 	const target = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+	found, _, err := r.Ledger.All(t.Context())
+	if err != nil || len(found) != 1 || found[0].UserID == "" {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	alicesID := found[0].UserID
 	made := change.Change{Kind: change.ManagedUserPolicy, Target: target}
 	for i, tc := range []struct {
 		user    string
