@@ -112,13 +112,12 @@ var (
 // unscopedActions lists the actions that IAM checks against "*" only, because they concern no resource: the "Resource
 // types" column of the Service Authorization Reference is empty for them.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 var unscopedActions = []string{
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "sns:GetSubscriptionAttributes",
-	"ssm:DescribeInstanceInformation",
-	"ssm:DescribeSessions",
+	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "logs:DescribeLogGroups",
+	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
 }
 
 // crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit

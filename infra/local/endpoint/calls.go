@@ -286,10 +286,10 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("table/" + named["TableName"])
 	case service == "dynamodb" && has("ResourceArn"), service == "sns" && has("ResourceArn"):
 		return named["ResourceArn"]
-	case service == "cloudwatch" && has("AlarmNamePrefix"): // of a list it is all
-		return regional("alarm:*")
-	case service == "logs" && has("LogGroupNamePrefix") || service == "logs" && has("logGroupNamePrefix"):
-		return regional("log-group::log-stream:")
+	case service == "cloudwatch" && has("AlarmNamePrefix"):
+		return regional("alarm:" + named["AlarmNamePrefix"])
+	case service == "sns" && has("SubscriptionArn"): // of its topic
+		return named["SubscriptionArn"][:max(strings.LastIndex(named["SubscriptionArn"], ":"), 0)]
 	case service == "kms" && has("KeyId"):
 		return regional("key/" + keyID(named["KeyId"]))
 	case service == "lambda" && has("FunctionName"):
