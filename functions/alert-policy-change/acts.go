@@ -160,26 +160,6 @@ var acts = map[string]map[string]act{
 		"UntagUser": {i18n.T("Exemption removed"), low, "", (*planner).tagged,
 			i18n.T("removed the tag %s of %s", exemptTag, user)},
 	},
-
-	// What records all this.
-	"cloudtrail.amazonaws.com": {
-		"StopLogging": {i18n.T("CloudTrail logging stopped"), critical, "${name}", asItIs,
-			i18n.T("stopped the logging of trail %s", name)},
-		"DeleteTrail": {i18n.T("Trail deleted"), critical, "${name}", asItIs, i18n.T("deleted trail %s", name)},
-		"UpdateTrail": {i18n.T("Trail changed"), high, "${name}", asItIs, i18n.T("changed trail %s", name)},
-		"PutEventSelectors": {i18n.T("Event selectors of a trail changed"), high, "${trailName}", asItIs,
-			i18n.T("changed which events trail %s records", arg("trailName"))},
-	},
-	"config.amazonaws.com": {
-		"StopConfigurationRecorder": {i18n.T("AWS Config recorder stopped"), high, "${configurationRecorderName}", asItIs,
-			i18n.T("stopped AWS Config recorder %s", arg("configurationRecorderName"))},
-		"DeleteConfigurationRecorder": {i18n.T("AWS Config recorder deleted"), high, "${configurationRecorderName}", asItIs,
-			i18n.T("deleted AWS Config recorder %s", arg("configurationRecorderName"))},
-	},
-	"access-analyzer.amazonaws.com": {
-		"DeleteAnalyzer": {i18n.T("Access analyzer deleted"), high, "${analyzerName}", asItIs,
-			i18n.T("deleted access analyzer %s", arg("analyzerName"))},
-	},
 }
 
 // tampered is the title of what somebody did to a role or policy of Warder's.

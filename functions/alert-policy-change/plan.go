@@ -28,14 +28,14 @@ type planner struct {
 }
 
 // Plan alerts on one call that changed something. Calls that were refused changed nothing.
-func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
+func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
 	if !ok || c.Failed() {
 		return nil, nil
 	}
 	a, ok := acts[c.Source][c.Name]
 	if !ok {
-		return nil, nil
+		return others.Plan(ctx, e, now)
 	}
 	assessments, err := a.by(p, ctx, c)
 	if err != nil {
@@ -97,8 +97,6 @@ var (
 		"credentials.")
 	adviseStop = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the " +
 		"caller's credentials inactive first, then revert the change.")
-	adviseRecord = i18n.T("First make it work again as before: until then activity is not recorded and does not reach " +
-		"Warder. Then find out who did this and why.")
 	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not " +
 		"rely on Warder's notices, nor on their absence. Then deploy Warder again.")
 )
@@ -148,7 +146,7 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 	}
 	f := remediation.Finding{
 		Title: title, Severity: severity, Text: text, Facts: remediation.CallFacts(c),
-		Advice: i18n.Or(advice, advise(c, severity)),
+		Advice: i18n.Or(advice, advise(severity)),
 		Handling: remediation.Handling{
 			Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet},
 			Alike:  v.way.String(),
@@ -171,12 +169,8 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 }
 
 // advise is the advice for a call about nothing of Warder's.
-func advise(c *event.APICall, severity control.Severity) i18n.Message {
-	recorders := []string{"cloudtrail.amazonaws.com", "config.amazonaws.com", "access-analyzer.amazonaws.com"}
-	switch {
-	case slices.Contains(recorders, c.Source):
-		return adviseRecord
-	case severity.Rank() >= control.High.Rank():
+func advise(severity control.Severity) i18n.Message {
+	if severity.Rank() >= control.High.Rank() {
 		return adviseStop
 	}
 	return adviseCheck
@@ -225,8 +219,6 @@ func (p *planner) owns(c *event.APICall, a act) bool {
 		return slices.ContainsFunc(p.settings.Roles, func(own string) bool { return change.SameName(own, name) })
 	}
 	switch {
-	case c.Source != "iam.amazonaws.com":
-		return false
 	case c.Name == "CreateRole" || c.Name == "CreatePolicy":
 		return param("path") == settings.RolePath || role(param("roleName"))
 	case a.subject == "${policyArn}":

@@ -6,6 +6,7 @@ package all
 
 import (
 	alertconsolelogin "github.com/warder-aws/warder/functions/alert-console-login"
+	alertdetectionchange "github.com/warder-aws/warder/functions/alert-detection-change"
 	alertexternalaccess "github.com/warder-aws/warder/functions/alert-external-access"
 	alertinstanceconnect "github.com/warder-aws/warder/functions/alert-instance-connect"
 	alertpolicychange "github.com/warder-aws/warder/functions/alert-policy-change"
@@ -28,6 +29,7 @@ import (
 // Controls are the controls, by id.
 var Controls = map[string]handler.Control{
 	"alert-console-login":          alertconsolelogin.Control,
+	"alert-detection-change":       alertdetectionchange.Control,
 	"alert-external-access":        alertexternalaccess.Control,
 	"alert-instance-connect":       alertinstanceconnect.Control,
 	"alert-policy-change":          alertpolicychange.Control,

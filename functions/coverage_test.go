@@ -1,0 +1,164 @@
+package functions
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/operation"
+)
+
+// maxPattern is how long the pattern of a rule may be.
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+const maxPattern = 2048
+
+// reporters are the controls whose rules are made from the table of operations.
+func reporters() (ids []string) {
+	for _, o := range operation.All() {
+		if o.Control != operation.None && o.Control != operation.Later && !slices.Contains(ids, o.Control) {
+			ids = append(ids, o.Control)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// rules are the rules of a control as JSON: one for each service, with all its operations.
+func rules(id string) string {
+	names, services := map[string][]string{}, []string{}
+	for _, o := range operation.All() {
+		if o.Control == id {
+			if names[o.Service] == nil {
+				services = append(services, o.Service)
+			}
+			names[o.Service] = append(names[o.Service], o.Name)
+		}
+	}
+	var all []string
+	for _, service := range services {
+		source, _, _ := strings.Cut(service, ".")
+		all = append(all, fmt.Sprintf(`    {
+      "source": ["aws.%s"],
+      "detail-type": ["AWS API Call via CloudTrail"],
+      "detail": {
+        "eventSource": [%q],
+        "eventName": [
+          "%s"
+        ],
+        "errorCode": [{ "exists": false }]
+      }
+    }`, source, service, strings.Join(names[service], "\",\n          \"")))
+	}
+	return "  \"rules\": [\n" + strings.Join(all, ",\n") + "\n  ],\n"
+}
+
+func TestOperations_RulesAreMadeFromTheTable(t *testing.T) {
+	for _, id := range reporters() {
+		file := id + "/control.json"
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, opened := strings.Cut(string(data), "  \"rules\": [\n")
+		_, after, closed := strings.Cut(rest, "\n  ],\n")
+		if !opened || !closed {
+			t.Fatalf("%s has no rules", file)
+		}
+		want := before + rules(id) + after
+		if *update {
+			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, string(data)); diff != "" {
+			t.Errorf("%s: the rules are stale, make golden writes them (-want +got):\n%s", file, diff)
+		}
+	}
+}
+
+func TestRules_FitEventBridge(t *testing.T) {
+	controls, err := Controls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, largest := 0, 0
+	for _, c := range controls {
+		for i, rule := range c.Rules {
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, rule); err != nil {
+				t.Fatal(err)
+			}
+			count, largest = count+1, max(largest, compact.Len())
+			if compact.Len() > maxPattern {
+				t.Errorf("rule %d of %s has %d characters, EventBridge takes %d", i+1, c.ID, compact.Len(), maxPattern)
+			}
+		}
+	}
+	t.Logf("%d rules, the longest pattern has %d characters", count, largest)
+}
+
+const coverage = "../docs/coverage.md"
+
+// TestCoverage_Document keeps docs/coverage.md as the table of operations is.
+func TestCoverage_Document(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`# What is reported
+
+Every operation of AWS that changes who may do what, what records and detects, or what is shared outside the account: of
+the first thirteen services all that change anything, of the others those whose name says that they are of this kind.
+[operations.tsv](../pkg/operation/operations.tsv) is the table, and a test compares it with the models of AWS's APIs.
+` + "`make golden`" + ` writes this page. What somebody does to Warder itself is reported by
+[alert-warder-change](../functions/alert-warder-change/README.md), whatever the operation.
+
+A word in place of a severity is the rule by which the control finds it in the call; its runbook has the rule. "Later"
+is an operation that is not reported yet, with the severity that it will have.
+
+`)
+	counts := map[string]int{}
+	for _, o := range operation.All() {
+		counts[o.Control]++
+	}
+	b.WriteString("| reported by | operations |\n|---|---|\n")
+	for _, id := range reporters() {
+		fmt.Fprintf(&b, "| [%s](../functions/%[1]s/README.md) | %d |\n", id, counts[id])
+	}
+	fmt.Fprintf(&b, "| nobody yet | %d |\n| nobody, for the reason given | %d |\n", counts[operation.Later],
+		counts[operation.None])
+	service := ""
+	for _, o := range operation.All() {
+		if o.Service != service {
+			service = o.Service
+			fmt.Fprintf(&b, "\n## %s\n\n| operation | reported by | severity | about, or why not |\n|---|---|---|---|\n", service)
+		}
+		by := o.Control
+		if by == operation.None {
+			by = "nobody"
+		}
+		severity := o.Severity
+		if severity != operation.None && control.Severity(severity).Rank() == 0 {
+			severity = "by its content: " + severity
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", o.Name, by, severity, strings.ReplaceAll(o.What, "|", "\\|"))
+	}
+	if *update {
+		if err := os.WriteFile(coverage, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(coverage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
+		t.Errorf("%s is stale, make golden writes it (-want +got):\n%s", coverage, diff)
+	}
+}

@@ -1,0 +1,142 @@
+package operation
+
+import (
+	"context"
+	_ "embed"
+	"strings"
+	"time"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/remediation"
+)
+
+//go:embed ko.json
+var korean []byte
+
+func init() { i18n.Register("ko", korean) }
+
+// Planner alerts on the calls that the table gives to a control. It reads nothing but the event.
+type Planner struct {
+	Control string          // its id
+	Kinds   map[string]Kind // by the words of the table
+	Rules   map[string]Rule // by the severities of the table that are none
+	Advice  i18n.Message    // on what is high or critical
+}
+
+// Kind is what an operation is about.
+type Kind struct {
+	title, effect i18n.Message
+}
+
+// About is a kind: what happened, and what may follow from it, a sentence.
+func About(title, effect i18n.Message) Kind { return Kind{title, effect} }
+
+// Rule finds how bad a call is by its parameters, and may say why, in a sentence in place of the kind's effect. No severity
+// is nothing to report.
+type Rule func(*event.APICall) (control.Severity, i18n.Message)
+
+var adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +
+	"credentials.")
+
+// Plan implements [remediation.Planner]. Calls that were refused changed nothing.
+func (p Planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
+	c, ok := e.Detail.(*event.APICall)
+	if !ok || c.Failed() {
+		return nil, nil
+	}
+	o, ok := Find(c.Source, c.Name)
+	if !ok || o.Control != p.Control {
+		return nil, nil
+	}
+	kind, severity, because := p.Kinds[o.What], control.Severity(o.Severity), i18n.Message{}
+	if rule, ok := p.Rules[o.Severity]; ok {
+		severity, because = rule(c)
+	}
+	if severity.Rank() == 0 {
+		return nil, nil
+	}
+	// Somebody wrote and deployed a template.
+	if c.Identity.Service() == "cloudformation.amazonaws.com" && severity == control.Medium {
+		severity = control.Low
+	}
+	about := subject(c)
+	f := remediation.Finding{
+		Title: kind.title, Severity: severity, Subject: about, Facts: remediation.CallFacts(c),
+		Text: i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, about),
+			i18n.Or(because, kind.effect)),
+		Advice: p.Advice,
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{
+			Key: remediation.OnceKey(c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, severity), For: remediation.Quiet,
+		}},
+	}
+	if severity.Rank() < control.High.Rank() {
+		f.Advice = adviseCheck
+	}
+	return []remediation.Finding{f}, nil
+}
+
+// subjects are the request parameters that name what a call is about, the most telling first.
+var subjects = []string{
+	"name", "trailName", "eventDataStore", "channel", "configurationRecorderName", "deliveryChannelName", "configRuleName",
+	"conformancePackName", "organizationConfigRuleName", "organizationConformancePackName", "configurationAggregatorName",
+	"resourceId", "detectorId", "analyzerName", "alarmNames", "alarmName", "alarmMuteRuleName", "logGroupName",
+	"logGroupIdentifier", "destinationName", "resourceArn", "accountIds", "adminAccountId", "standardsSubscriptionArns",
+	"resolverQueryLogConfigId", "DeleteFlowLogsRequest.FlowLogId.content", "delegatedAdminAccountId", "memberAccountId",
+	"productSubscriptionArn", "ruleName", "policyName", "roleName", "instanceProfileName", "userName", "targetId",
+	"principalId", "permissionSetArn", "trustedTokenIssuerArn", "applicationArn", "instanceArn", "accountId", "policyId",
+	"servicePrincipal", "organizationalUnitId", "handshakeId", "trustAnchorId", "profileId", "crlId", "userId", "groupId",
+	"identityStoreId", "directoryId", "openIDConnectProviderArn", "serviceSpecificCredentialId", "sSHPublicKeyId",
+	"certificateId", "serialNumber", "virtualMFADeviceName", "delegationRequestId", "targetPrincipal", "id", "identifier",
+	"arn",
+}
+
+// maxNamed is how many of several things are named.
+const maxNamed = 3
+
+// subject is what the call is about: the service if it names nothing.
+func subject(c *event.APICall) string {
+	for _, name := range subjects {
+		path := strings.Split(name, ".")
+		if value, _ := c.Request.Text(path...); value != "" {
+			return value
+		}
+		if values := c.Request.Texts(path...); len(values) > 0 {
+			more := ""
+			if len(values) > maxNamed {
+				values, more = values[:maxNamed], ", …"
+			}
+			return strings.Join(values, ", ") + more
+		}
+	}
+	return c.Source
+}
+
+// Faults says where the planner and the table do not agree: words or rules that only one of them has.
+func (p Planner) Faults() (faults []string) {
+	used := map[string]bool{}
+	for _, o := range All() {
+		if o.Control != p.Control {
+			continue
+		}
+		used[o.What], used[o.Severity] = true, true
+		if _, ok := p.Kinds[o.What]; !ok {
+			faults = append(faults, o.Name+" of "+o.Service+": no words for "+o.What)
+		}
+		if _, ok := p.Rules[o.Severity]; !ok && control.Severity(o.Severity).Rank() == 0 {
+			faults = append(faults, o.Name+" of "+o.Service+": "+o.Severity+" is neither a severity nor a rule")
+		}
+	}
+	for what := range p.Kinds {
+		if !used[what] {
+			faults = append(faults, "the table has nothing about "+what)
+		}
+	}
+	for rule := range p.Rules {
+		if !used[rule] {
+			faults = append(faults, "the table has nothing for the rule "+rule)
+		}
+	}
+	return faults
+}
