@@ -9,6 +9,7 @@ import (
 	alertdetectionchange "github.com/warder-aws/warder/functions/alert-detection-change"
 	alertexternalaccess "github.com/warder-aws/warder/functions/alert-external-access"
 	alertinstanceconnect "github.com/warder-aws/warder/functions/alert-instance-connect"
+	alertorganizationchange "github.com/warder-aws/warder/functions/alert-organization-change"
 	alertpolicychange "github.com/warder-aws/warder/functions/alert-policy-change"
 	alertrootusage "github.com/warder-aws/warder/functions/alert-root-usage"
 	alertwarderchange "github.com/warder-aws/warder/functions/alert-warder-change"
@@ -32,6 +33,7 @@ var Controls = map[string]handler.Control{
 	"alert-detection-change":       alertdetectionchange.Control,
 	"alert-external-access":        alertexternalaccess.Control,
 	"alert-instance-connect":       alertinstanceconnect.Control,
+	"alert-organization-change":    alertorganizationchange.Control,
 	"alert-policy-change":          alertpolicychange.Control,
 	"alert-root-usage":             alertrootusage.Control,
 	"alert-warder-change":          alertwarderchange.Control,
