@@ -250,7 +250,8 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 				if c.Schedule != "" {
 					want = append(want, "allow dynamodb:Query on ${Ledger.Arn}")
 				}
-				if !slices.Contains([]string{"alert-console-login", "alert-external-access", "alert-policy-change",
+				if !slices.Contains([]string{"alert-console-login", "alert-detection-change", "alert-external-access",
+					"alert-organization-change", "alert-policy-change",
 					"alert-root-usage", "alert-warder-change"}, c.ID) { // they change nothing
 					want = append(want, "allow dynamodb:BatchGetItem on ${Ledger.Arn}")
 				}
