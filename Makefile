@@ -45,7 +45,7 @@ given  = $(foreach name,$(VALUES),$(if $(filter command,$(firstword $(origin $(n
 
 # What every function may be built from, and what the template is synthesized from.
 go_files = $(filter-out %_test.go,$(wildcard $(addsuffix /*.go,$(1))))
-SHARED  := $(call go_files,pkg/* pkg/*/* functions) $(wildcard pkg/*/*.json pkg/*/*.css) go.mod go.sum
+SHARED  := $(call go_files,pkg/* pkg/*/* functions) $(wildcard pkg/*/*.json pkg/*/*.css pkg/*/*.tsv) go.mod go.sum
 APP     := $(call go_files,infra infra/stack) $(SHARED) $(wildcard functions/*/control.json) cdk.json
 
 ##@ Use

@@ -88,7 +88,7 @@ func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.Pol
 	if c.Schedule != "" { // a sweep lists the open cases
 		ledger = append(ledger, "dynamodb:Query")
 	}
-	if changes(c) { // the guards' entries are read at once
+	if c.Acts() { // the guards' entries are read at once
 		ledger = append(ledger, "dynamodb:BatchGetItem")
 	}
 	statements := []awsiam.PolicyStatement{
@@ -121,18 +121,6 @@ func (h *Hub) seals(c control.Control) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow(actions, []string{*h.LedgerKey.KeyArn()}, conditionMap{"StringEquals": {ledgerContext: {ledger.Purpose}}}),
 	}
-}
-
-// changes reports whether the control has a permission for anything but reading.
-func changes(c control.Control) bool {
-	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
-		return slices.ContainsFunc(p.Actions, func(action string) bool {
-			_, name, _ := strings.Cut(action, ":")
-			return !slices.ContainsFunc([]string{"Describe", "Generate", "Get", "List"}, func(verb string) bool {
-				return strings.HasPrefix(name, verb)
-			})
-		})
-	})
 }
 
 // newFunction adds a function, its log group and its role to the construct. The role allows what control.json

@@ -360,7 +360,9 @@ func TestGrace_NoticeThatFailedForDays(t *testing.T) {
 // broken is a topic that takes nothing.
 type broken struct{}
 
-func (broken) Publish(context.Context, notice.Message) (string, error) { return "", errors.New("no topic") }
+func (broken) Publish(context.Context, notice.Message) (string, error) {
+	return "", errors.New("no topic")
+}
 
 // Whose user cannot be read is reported and not acted on, even if the guards can read it a moment later:
 // whether its owner was warned is not known.
