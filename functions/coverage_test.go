@@ -132,7 +132,11 @@ is an operation that is not reported yet, with the severity that it will have.
 	for _, o := range operation.All() {
 		if o.Service != service {
 			service = o.Service
-			fmt.Fprintf(&b, "\n## %s\n\n| operation | reported by | severity | about, or why not |\n|---|---|---|---|\n", service)
+			fmt.Fprintf(
+				&b,
+				"\n## %s\n\n| operation | reported by | severity | about, or why not |\n|---|---|---|---|\n",
+				service,
+			)
 		}
 		by := o.Control
 		if by == operation.None {

@@ -1,6 +1,6 @@
 // Package alertdetectionchange is the Lambda function that alerts on what keeps others from seeing what happens in the
-// account: trails, recorders, detectors, alarms and logs that are switched off, narrowed or emptied. It reads nothing and
-// changes nothing. README.md is its runbook, control.json its description.
+// account: trails, recorders, detectors, alarms and logs that are switched off, narrowed or emptied. It reads nothing
+// and changes nothing. README.md is its runbook, control.json its description.
 package alertdetectionchange
 
 import (

@@ -88,7 +88,9 @@ func trail(c *event.APICall) (control.Severity, i18n.Message) {
 			return flag.severity, flag.because
 		}
 	}
-	for _, place := range []string{"s3BucketName", "s3KeyPrefix", "cloudWatchLogsLogGroupArn", "kmsKeyId", "snsTopicName"} {
+	for _, place := range []string{
+		"s3BucketName", "s3KeyPrefix", "cloudWatchLogsLogGroupArn", "kmsKeyId", "snsTopicName",
+	} {
 		if _, moved := c.Request.Text(place); moved {
 			return control.High, i18n.T("It records to another place, or under another key, than before.")
 		}

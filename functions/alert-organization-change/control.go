@@ -1,6 +1,6 @@
 // Package alertorganizationchange is the Lambda function that alerts on changes to the organization and to where
-// identities come from: its policies and members, IAM Identity Center, Roles Anywhere and the rules of sign-in. It reads
-// nothing and changes nothing. README.md is its runbook, control.json its description.
+// identities come from: its policies and members, IAM Identity Center, Roles Anywhere and the rules of sign-in. It
+// reads nothing and changes nothing. README.md is its runbook, control.json its description.
 package alertorganizationchange
 
 import (

@@ -98,12 +98,12 @@ func permissionSet(c *event.APICall) (control.Severity, i18n.Message) {
 		return control.High, i18n.T("Its new policy is not in the event.")
 	}
 	assessed := policy.Assess(policy.Holder{}, document)
-	switch {
-	case assessed.Level == policy.Unreadable:
+	switch assessed.Level {
+	case policy.Unreadable:
 		return control.High, i18n.T("Its new policy cannot be read.")
-	case assessed.Level == policy.Administrator:
+	case policy.Administrator:
 		return control.Critical, i18n.T("Everybody who has it assigned is an administrator: %s.", assessed.Ways[0].Text)
-	case assessed.Level == policy.Escalates:
+	case policy.Escalates:
 		return control.High, i18n.T("Everybody who has it assigned can become an administrator: %s.", assessed.Ways[0].Text)
 	}
 	return control.Medium, i18n.Message{}

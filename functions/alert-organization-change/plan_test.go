@@ -33,7 +33,7 @@ func TestPermissionSet(t *testing.T) {
 		{"by name", event.Fields{"managedPolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}, control.Critical},
 		{"in China", event.Fields{"managedPolicyArn": "arn:aws-cn:iam::aws:policy/IAMFullAccess"}, control.Critical},
 		{"another", event.Fields{"managedPolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, control.Medium},
-		{"of that name elsewhere", event.Fields{"managedPolicyArn": "arn:aws:iam::aws:policy/job-function/AdministratorAccess"},
+		{"of that name", event.Fields{"managedPolicyArn": "arn:aws:iam::aws:policy/job-function/AdministratorAccess"},
 			control.Medium},
 	} {
 		if got, _ := permissionSet(&event.APICall{Record: event.Record{Request: tc.request}}); got != tc.want {

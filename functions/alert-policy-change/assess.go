@@ -63,8 +63,8 @@ func byEvent(f func(*event.APICall) assessment) assess {
 	}
 }
 
-// inGroup is for a policy that a group is given: what it allows together with the other policies of the group counts, if
-// these do not allow it without the new one.
+// inGroup is for a policy that a group is given: what it allows together with the other policies of the group counts,
+// if these do not allow it without the new one.
 func inGroup(parameter string, alone assess) assess {
 	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
 		found, err := alone(p, ctx, c)
@@ -320,7 +320,7 @@ func (p *planner) trusted(ctx context.Context, c *event.APICall) ([]assessment, 
 	}
 	t, err := policy.Trusts(text)
 	if err != nil || t.Everyone || t.Conditional {
-		return []assessment{lets(c, t, nil)}, nil
+		return []assessment{lets(c, t, nil)}, nil //nolint:nilerr // t says that it cannot be read
 	}
 	ids := slices.DeleteFunc(slices.Clone(t.Accounts), func(name string) bool { return !uniqueID(name) })
 	own, err := p.own(ctx, ids)
@@ -331,8 +331,8 @@ func (p *planner) trusted(ctx context.Context, c *event.APICall) ([]assessment, 
 	return []assessment{lets(c, t, slices.DeleteFunc(ids, func(id string) bool { return own[id] }))}, nil
 }
 
-// uniqueID reports whether a principal is the unique id of a user or a role. IAM shows it in place of the ARN of one that
-// was deleted (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
+// uniqueID reports whether a principal is the unique id of a user or a role. IAM shows it in place of the ARN of one
+// that was deleted (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
 func uniqueID(name string) bool {
 	return (strings.HasPrefix(name, "AIDA") || strings.HasPrefix(name, "AROA")) && !strings.ContainsAny(name, ":/")
 }

@@ -1,5 +1,5 @@
-// Package alertpolicychange is the Lambda function that alerts on every change to who may do what, to Warder's own roles
-// and policies too. README.md is its runbook, control.json its description.
+// Package alertpolicychange is the Lambda function that alerts on every change to who may do what, to Warder's own
+// roles and policies too. README.md is its runbook, control.json its description.
 package alertpolicychange
 
 import (

@@ -5,7 +5,8 @@ import (
 	"github.com/warder-aws/warder/pkg/operation"
 )
 
-// others alerts on the calls that the table of operations gives to the control and that acts has no words of its own for.
+// others alerts on the calls that the table of operations gives to the control and that acts has no words of its own
+// for.
 var others = operation.Planner{Control: "alert-policy-change", Kinds: kinds, Advice: adviseStop}
 
 // kinds are what those are about, by the words that the table has for them.

@@ -2,16 +2,14 @@ package alertpolicychange
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/operation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -23,72 +21,26 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
-// alternative is the part of a rule's detail that says which calls it delivers.
-type alternative struct {
-	EventSource []string
-	EventName   []any
-	ErrorCode   []any
-	Or          []alternative `json:"$or"`
-}
-
-// names are the event names, and the beginnings of them, that a rule delivers.
-func (a alternative) names() []string {
-	var names []string
-	for _, name := range a.EventName {
-		if filter, ok := name.(map[string]any); ok {
-			name = filter["prefix"]
-		}
-		names = append(names, name.(string))
-	}
-	for _, or := range a.Or {
-		names = append(names, or.names()...)
-	}
-	return names
-}
-
-func TestRules_MatchActs(t *testing.T) {
-	described, err := control.Parse("alert-policy-change/control.json", Control.Description)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var delivered, wanted []string
-	for i, raw := range described.Rules {
-		var rule struct {
-			Source []string
-			Detail alternative
-		}
-		if err := json.Unmarshal(raw, &rule); err != nil {
-			t.Fatal(err)
-		}
-		delivered = append(delivered, rule.Detail.names()...)
-		var sources []string
-		for _, service := range rule.Detail.EventSource {
-			sources = append(sources, "aws."+strings.TrimSuffix(service, ".amazonaws.com"))
-			for name := range acts[service] {
-				wanted = append(wanted, name)
-				if !slices.Contains(rule.Detail.names(), name) {
-					t.Errorf("rule %d is about %s and does not deliver %s", i+1, service, name)
-				}
+// The rules come from the table of operations: it gives the control every call that acts has words for, and for every
+// other one that it gives to the control kinds has.
+func TestActs_AgreeWithTheTable(t *testing.T) {
+	for service, calls := range acts {
+		for name := range calls {
+			if o, ok := operation.Find(service, name); !ok || o.Control != "alert-policy-change" || o.What != "iam" {
+				t.Errorf("%s of %s is %+v in the table", name, service, o)
 			}
 		}
-		if diff := cmp.Diff(rule.Source, sources); diff != "" {
-			t.Errorf("rule %d: source and eventSource differ (-source +eventSource):\n%s", i+1, diff)
+	}
+	for _, o := range operation.All() {
+		if o.Control == "alert-policy-change" && o.What == "iam" && acts[o.Service][o.Name].by == nil {
+			t.Errorf("%s of %s has no words", o.Name, o.Service)
 		}
-		if diff := cmp.Diff([]any{map[string]any{"exists": false}}, rule.Detail.ErrorCode); diff != "" {
-			t.Errorf("rule %d delivers calls that failed:\n%s", i+1, diff)
+	}
+	for _, fault := range others.Faults() {
+		if !strings.HasSuffix(fault, ": no words for iam") &&
+			!strings.HasSuffix(fault, ": content is neither a severity nor a rule") {
+			t.Error(fault)
 		}
-	}
-	total := 0
-	for _, calls := range acts {
-		total += len(calls)
-	}
-	if total != len(wanted) {
-		t.Errorf("acts has %d calls, the rules are about services with %d: a service has no rule, or two", total, len(wanted))
-	}
-	slices.Sort(delivered)
-	slices.Sort(wanted)
-	if diff := cmp.Diff(wanted, delivered); diff != "" {
-		t.Errorf("the rules deliver other calls than acts names (-acts +rules):\n%s", diff)
 	}
 }
 

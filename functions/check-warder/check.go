@@ -42,8 +42,9 @@ type request struct{}
 
 // answer says what was checked and what is not as it was deployed.
 type answer struct {
-	Checked     int     `json:"checked"` // resources
-	Differences []found `json:"differences"`
+	Outcome     remediation.Outcome `json:"outcome"` // nothing, or notified
+	Checked     int                 `json:"checked"` // resources
+	Differences []found             `json:"differences"`
 }
 
 type found struct {
@@ -83,7 +84,7 @@ type watchman struct {
 
 // watch checks everything and notifies by each way of what is not as it was deployed. The same is notified once a day.
 func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
-	a := answer{Differences: []found{}}
+	a := answer{Outcome: remediation.Nothing, Differences: []found{}}
 	var all []difference
 	for i, region := range append([]string{w.Region}, w.Settings.Own.Regions...) {
 		name := cmp.Or(w.Settings.Own.Stack, settings.Product)
@@ -95,6 +96,9 @@ func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
 		all, a.Checked = append(all, c.differences...), a.Checked+c.checked
 	}
 	slices.SortStableFunc(all, func(a, b difference) int { return b.severity.Rank() - a.severity.Rank() })
+	if len(all) > 0 {
+		a.Outcome = remediation.Notified
+	}
 	for _, d := range all {
 		text := d.text.In(string(w.Settings.Language))
 		a.Differences = append(a.Differences, found{d.severity, d.subject, notice.Plain(text, maxText)})
@@ -114,8 +118,10 @@ var (
 	advice = i18n.T("Find out at once who changed this and why. If nobody knows, treat it as an attack: make the " +
 		`credentials of whoever did it inactive, then put it back with make deploy ARGS="--revert-drift", and read what ` +
 		"happened since the last check: until then Warder may have missed it.")
-	adviseDeployed = i18n.T("Nothing to do if you deployed Warder. If nobody did, treat it as an attack, and deploy Warder " +
-		"again from sources that you trust.")
+	adviseDeployed = i18n.T(
+		"Nothing to do if you deployed Warder. If nobody did, treat it as an attack, and deploy Warder " +
+			"again from sources that you trust.",
+	)
 )
 
 // notify notifies of the differences by every way, whatever becomes of the others.

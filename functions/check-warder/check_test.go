@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -67,7 +66,9 @@ func (a *account) config() aws.Config {
 		if publish, ok := in.Parameters.(*sns.PublishInput); ok {
 			topic := aws.ToString(publish.TopicArn)
 			a.published[topic] = append(a.published[topic], aws.ToString(publish.Message))
-			return middleware.InitializeOutput{Result: &sns.PublishOutput{MessageId: aws.String("1")}}, middleware.Metadata{}, nil
+			return middleware.InitializeOutput{
+				Result: &sns.PublishOutput{MessageId: aws.String("1")},
+			}, middleware.Metadata{}, nil
 		}
 		text, ok := a.answers[key]
 		if !ok {
@@ -156,7 +157,7 @@ func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
 		Topic:  notice.Topic{API: sns.NewFromConfig(cfg), ARN: first},
 		Environment: remediation.Environment{
 			Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {},
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log: slog.New(slog.DiscardHandler),
 		},
 	}
 	w := newWatchman(handler.Setup{Runner: runner, AWS: cfg, IAM: iam.NewFromConfig(cfg)})
@@ -307,7 +308,8 @@ func TestWatch_Stack(t *testing.T) {
 	a := read(t)
 	a.failing["DescribeStacks warder"] = "ValidationError"
 	got, err := a.check(t, new(ledger.Memory))
-	if err != nil || len(got.Differences) != 1 || !strings.Contains(got.Differences[0].Text, "The stack warder does not exist") {
+	if err != nil || len(got.Differences) != 1 ||
+		!strings.Contains(got.Differences[0].Text, "The stack warder does not exist") {
 		t.Errorf("differences %v, %v", got.Differences, err)
 	}
 	for want, c := range map[int]control.Control{
@@ -433,5 +435,4 @@ func TestTool_Settings(t *testing.T) {
 	if !bytes.Contains(Tool.Description, []byte(`"schedule": "cron(40 3 * * ? *)"`)) || Tool.Korean == nil {
 		t.Error("it is not started every day, or has no Korean")
 	}
-	var _ handler.Tool[request, answer] = Tool
 }

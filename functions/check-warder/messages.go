@@ -161,8 +161,12 @@ func (c *checker) key(ctx context.Context, r deployment.Resource) {
 		return
 	}
 	if state := out.KeyMetadata.KeyState; state != kmstypes.KeyStateEnabled {
-		c.differs(critical, name, i18n.T("The key %s is %s: without it nothing can be published to the topic of notices, and "+
-			"nothing recorded.", name, string(state)))
+		c.differs(
+			critical,
+			name,
+			i18n.T("The key %s is %s: without it nothing can be published to the topic of notices, and "+
+				"nothing recorded.", name, string(state)),
+		)
 	}
 	policy, err := c.keys.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &name, PolicyName: aws.String("default")})
 	if err != nil {

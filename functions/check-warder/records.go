@@ -56,7 +56,11 @@ func (c *checker) alarm(ctx context.Context, r deployment.Resource) {
 			continue
 		}
 		if !deployment.Fits(value, there[field]) {
-			c.differs(critical, name, i18n.T("The alarm %s goes off otherwise than it was deployed to: %s differs.", name, field))
+			c.differs(
+				critical,
+				name,
+				i18n.T("The alarm %s goes off otherwise than it was deployed to: %s differs.", name, field),
+			)
 		}
 	}
 }

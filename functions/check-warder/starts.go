@@ -34,9 +34,9 @@ func (c *checker) rule(ctx context.Context, r deployment.Resource) {
 	if state == "" {
 		state = types.RuleStateEnabled
 	}
-	switch {
-	case out.State == state:
-	case out.State == types.RuleStateDisabled:
+	switch out.State {
+	case state:
+	case types.RuleStateDisabled:
 		c.differs(critical, name, i18n.T("The rule %s is disabled: events that it matches start nothing.", name))
 	default:
 		c.differs(high, name, i18n.T("The rule %s is %s and was deployed as %s.", name, string(out.State), string(state)))

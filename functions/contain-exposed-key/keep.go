@@ -186,7 +186,7 @@ func (p *planner) letGo(ctx context.Context, of []remediation.Kept, now time.Tim
 			return nil, err
 		}
 	case err != nil:
-		return nil, nil
+		return nil, nil //nolint:nilerr // it does not exist any more
 	}
 	for i, k := range of {
 		of[i].Change = k.Renamed(name)

@@ -227,8 +227,8 @@ func lastUse(key string, used *types.AccessKeyLastUsed) []remediation.Fact {
 	return []remediation.Fact{{Name: i18n.T("%s last used", change.KeyHint(key)), Value: text}}
 }
 
-// contain quarantines a user and makes its keys inactive. Who is not there any more may have another name since: whose the
-// keys are is asked again.
+// contain quarantines a user and makes its keys inactive. Who is not there any more may have another name since: whose
+// the keys are is asked again.
 func (v *scan) contain(ctx context.Context, w *victim) error {
 	for range maxNames {
 		gone, err := v.containAs(ctx, w)

@@ -190,8 +190,8 @@ func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 }
 
 // called scans the user that a call gave a policy to. It is patient: the event may be here
-// before IAM shows the user, or the policy on it. What it does not show is for the retry to see, unless it is known that
-// it was taken away.
+// before IAM shows the user, or the policy on it. What it does not show is for the retry to see, unless it is known
+// that it was taken away.
 func (v *scan) called(ctx context.Context, call *event.APICall) ([]remediation.Finding, error) {
 	user, ok := call.User()
 	if !ok || call.Failed() || call.Name == "UpdateUser" { // the name and the path of a user matter to no policy

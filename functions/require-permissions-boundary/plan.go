@@ -164,7 +164,8 @@ func (p *planner) read(ctx context.Context, name string, call *event.APICall) (u
 	return u, true, nil
 }
 
-// unseen is the error that IAM does not show a user as a call has left it; nil if it is known that it was changed since.
+// unseen is the error that IAM does not show a user as a call has left it; nil if it is known that it was changed
+// since.
 func unseen(ctx context.Context, m remediation.Memory, u user, call *event.APICall) error {
 	since := map[string]string{"DeleteUser": u.name}
 	if u.path != "" {

@@ -45,8 +45,9 @@ func TestPermissions_Kinds(t *testing.T) {
 	}
 	var want []string
 	for kinds, service := range map[reflect.Type]string{
-		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[owner.API](): "iam", reflect.TypeFor[rotation.KeyMaker](): "iam",
-		reflect.TypeFor[s3.API](): "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
+		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[owner.API](): "iam",
+		reflect.TypeFor[rotation.KeyMaker](): "iam",
+		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&

@@ -15,10 +15,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
+	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	message "github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -170,7 +176,10 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 	now := time.Now().Add(s.later).UTC()
 	pairs = append(slices.Clone(pairs), "111122223333", moto.AccountID, its.Time, now.Format(time.RFC3339),
 		its.ID, its.ID+"-"+strconv.FormatInt(now.UnixNano(), 36))
-	data := []byte(strings.NewReplacer(pairs...).Replace(string(event.JSON)))
+	data, err := s.identified([]byte(strings.NewReplacer(pairs...).Replace(string(event.JSON))))
+	if err != nil {
+		return err
+	}
 	s.began = now
 	for range times {
 		s.say("put on the bus: events/%s.json", name)
@@ -183,6 +192,45 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 		}
 	}
 	return nil
+}
+
+// identified is the event with the unique ids that the account's users of those names have: a sample has others.
+func (s *stage) identified(data []byte) ([]byte, error) {
+	var event map[string]any
+	if err := json.Unmarshal(data, &event); err != nil {
+		return nil, fmt.Errorf("read event: %w", err)
+	}
+	users := iam.New(iam.Options{
+		BaseEndpoint: &s.account.Moto.URL, Region: "us-east-1",
+		Credentials: credentials.NewStaticCredentialsProvider("AKIANOBODY", "none", ""),
+	})
+	var faults []error
+	var identify func(any)
+	identify = func(value any) {
+		switch v := value.(type) {
+		case []any:
+			for _, item := range v {
+				identify(item)
+			}
+		case map[string]any:
+			name, _ := v["userName"].(string)
+			if id, _ := v["principalId"].(string); iamuser.IsUniqueID(id) && name != "" {
+				out, err := users.GetUser(s.ctx, &iam.GetUserInput{UserName: &name})
+				switch {
+				case err == nil:
+					v["principalId"] = aws.ToString(out.User.UserId)
+				case !change.NotFound(err):
+					faults = append(faults, fmt.Errorf("get user %q: %w", name, err))
+				}
+			}
+			for _, item := range v {
+				identify(item)
+			}
+		}
+	}
+	identify(event)
+	data, err := json.Marshal(event)
+	return data, errors.Join(append(faults, err)...)
 }
 
 // invoke calls a function as people do, prints the call and the text of its answer, and returns the answer.

@@ -54,6 +54,7 @@ func New(cfg aws.Config, id, target string) *Client {
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*Out, error) {
 	name := strings.ToLower(c.ID) // of the endpoint and of the signature
+	//nolint:staticcheck // the options that took its place are those of a generated client, which this does without
 	ctx = awsmiddleware.SetSigningName(awsmiddleware.SetSigningRegion(ctx, c.cfg.Region), name)
 	stack := middleware.NewStack(operation, smithyhttp.NewStackRequest)
 	serialize := middleware.SerializeMiddlewareFunc("OperationSerializer", func(
@@ -91,6 +92,7 @@ func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*O
 		out.Result, err = result, read(response, result)
 		return out, metadata, err
 	})
+	//nolint:staticcheck // see above
 	sign := v4.NewSignHTTPRequestMiddleware(v4.SignHTTPRequestMiddlewareOptions{
 		CredentialsProvider: c.cfg.Credentials, Signer: v4.NewSigner(),
 	})
@@ -99,7 +101,6 @@ func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*O
 			ServiceID: c.ID, SigningName: name, Region: c.cfg.Region, OperationName: operation,
 		}, middleware.Before),
 		stack.Serialize.Add(serialize, middleware.After),
-		smithyhttp.AddComputeContentLengthMiddleware(stack),
 		stack.Finalize.Add(retry.NewAttemptMiddleware(c.retry, smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(sign, middleware.After),
 		stack.Deserialize.Add(deserialize, middleware.After),
@@ -113,7 +114,8 @@ func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*O
 			return nil, err
 		}
 	}
-	out, _, err := middleware.DecorateHandler(smithyhttp.NewClientHandler(c.cfg.HTTPClient), stack).Handle(ctx, in)
+	client := smithyhttp.NewClientHandlerWithOptions(c.cfg.HTTPClient)
+	out, _, err := middleware.DecorateHandler(client, stack).Handle(ctx, in)
 	if err != nil {
 		return nil, &smithy.OperationError{ServiceID: c.ID, OperationName: operation, Err: err}
 	}

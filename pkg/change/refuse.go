@@ -59,8 +59,8 @@ func (k managedUserPolicy) Refuses(ctx context.Context, c Change) (why i18n.Mess
 	return why, err
 }
 
-// unchanged says why the policy is not what was detached. The documents of AWS's own policies only AWS changes, and those
-// of the quarantines only a deployment of Warder.
+// unchanged says why the policy is not what was detached. The documents of AWS's own policies only AWS changes, and
+// those of the quarantines only a deployment of Warder.
 func (k managedUserPolicy) unchanged(ctx context.Context, c Change) (why i18n.Message, err error) {
 	policy, why, err := k.attachable(ctx, c.Target)
 	parsed, fault := arn.Parse(c.Target)
@@ -84,7 +84,7 @@ func (k managedUserPolicy) unchanged(ctx context.Context, c Change) (why i18n.Me
 	// What cannot be decoded is not what was there.
 	document, fault := Document(aws.ToString(version.PolicyVersion.Document))
 	if fault != nil || Content(document) != c.Content {
-		return changedSince(c), nil
+		return changedSince(c), nil //nolint:nilerr // see above
 	}
 	return why, nil
 }
@@ -108,8 +108,8 @@ func (k iamKind) attachable(ctx context.Context, target string) (policy *types.P
 	return out.Policy, why, nil
 }
 
-// defaultQuota is how many managed policies a user has at most, and how many groups it is in, unless the account's quota
-// was raised (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+// defaultQuota is how many managed policies a user has at most, and how many groups it is in, unless the account's
+// quota was raised (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const defaultQuota = 10
 
 // quota returns how many there may be: the default, or the account's own if the user has so many already
@@ -181,7 +181,7 @@ func (k groupMembership) Refuses(ctx context.Context, c Change) (why i18n.Messag
 			return why, Wrap(err, "list attached policies of group %q", c.Target)
 		}
 		for _, policy := range page.AttachedPolicies {
-			own, err := managedUserPolicy{k.iamKind}.Read(ctx, Change{Subject: c.Subject, Target: *policy.PolicyArn})
+			own, err := managedUserPolicy(k).Read(ctx, Change{Subject: c.Subject, Target: *policy.PolicyArn})
 			if err != nil {
 				return why, err
 			}

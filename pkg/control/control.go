@@ -38,7 +38,7 @@ type Control struct {
 }
 
 // reading are how the names of actions begin that change nothing.
-var reading = []string{"Assume", "Describe", "Generate", "Get", "List"}
+var reading = []string{"Describe", "Generate", "Get", "List"}
 
 // Acts reports whether the control may change anything in the account: if not, it only alerts.
 func (c Control) Acts() bool {
@@ -197,8 +197,8 @@ func Parse(file string, data []byte) (Control, error) {
 }
 
 // Read reads of a control.json what its function needs to know of itself: id, title, severity, references, which
-// actions it may call, and whether it is a tool. That the file is right was checked with [Parse] when the template was made; to
-// check it again was a third of what a cold start took beyond the runtime's own part. The error is that
+// actions it may call, and whether it is a tool. That the file is right was checked with [Parse] when the template was
+// made; to check it again was a third of what a cold start took beyond the runtime's own part. The error is that
 // it is no JSON, or of another control than that of the folder.
 func Read(folder string, data []byte) (Control, error) {
 	var c struct {

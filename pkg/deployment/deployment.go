@@ -336,7 +336,8 @@ func (s *Stack) rule(r *Resource) (bus, name string) {
 }
 
 // Fits reports whether what is there has all that was deployed. Both are decoded JSON. What is there may have more
-// fields than were deployed; lists are compared in any order. A list of one and its one item are the same, as in policies.
+// fields than were deployed; lists are compared in any order. A list of one and its one item are the same, as in
+// policies.
 func Fits(deployed, there any) bool {
 	if isUnknown(deployed) || isUnknown(there) {
 		return true

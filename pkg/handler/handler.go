@@ -203,7 +203,7 @@ func open(ctx context.Context, v caller.Verifier, raw json.RawMessage) (context.
 		Signed *caller.Signed `json:"signed"`
 	}
 	if json.Unmarshal(raw, &q) != nil || q.Signed == nil {
-		return ctx, raw, nil
+		return ctx, raw, nil //nolint:nilerr // what is not understood is said by who reads the rest of it
 	}
 	if _, err := understand[struct {
 		Signed caller.Signed `json:"signed"`

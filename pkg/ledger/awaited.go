@@ -12,10 +12,18 @@ type awaitedItem struct {
 
 // Await remembers until the given time that a control looked for something that was made just now, and did not find it.
 func (l *Ledger) Await(ctx context.Context, control, what string, until time.Time) error {
-	_, _, err := rewrite(ctx, l, awaited+control, what, awaitedItem{}, 0, func(a *awaitedItem, _ bool) (Item, bool, error) {
-		*a = awaitedItem{Until: until}
-		return Item{Expires: until}, true, nil
-	})
+	_, _, err := rewrite(
+		ctx,
+		l,
+		awaited+control,
+		what,
+		awaitedItem{},
+		0,
+		func(a *awaitedItem, _ bool) (Item, bool, error) {
+			*a = awaitedItem{Until: until}
+			return Item{Expires: until}, true, nil
+		},
+	)
 	return err
 }
 

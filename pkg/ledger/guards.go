@@ -155,8 +155,9 @@ type GuardState struct {
 // Whatever the table says, nothing in it lasts longer than Warder makes it last.
 const (
 	maxHold = 90 * day // of the setting holdDays
-	// maxRun is how long a function runs at most (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html):
-	// so long it has an event, or a resource, for itself.
+	// maxRun is how long a function runs at most
+	// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html): so long it has an event, or a resource,
+	// for itself.
 	maxRun = 15 * time.Minute
 	// tolerance is how far the clocks of two runs may be apart: on a local account that of a run is its event's.
 	tolerance = day
@@ -274,8 +275,8 @@ type Hold struct {
 	Content string `json:"content,omitempty"`
 }
 
-// within is the hold as it stands at now where holds last so long at most: whatever it says itself, it ends so long after
-// it was put. One that Warder cannot have put by now does not stand.
+// within is the hold as it stands at now where holds last so long at most: whatever it says itself, it ends so long
+// after it was put. One that Warder cannot have put by now does not stand.
 func (h Hold) within(longest time.Duration, now time.Time) Hold {
 	switch {
 	case h.Since.IsZero():

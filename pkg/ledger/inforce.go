@@ -12,7 +12,7 @@ import (
 // Limit is what keeps Warder for a time from doing or notifying something again: a hold or a mark.
 type Limit struct {
 	Until time.Time
-	About []string // what it is about: of a hold the kind of change and the target, of a mark the control and what it noted
+	About []string // what it is about: of a hold the kind of change and the target, of a mark the control and its note
 	Hold  *Hold    // nil for a mark
 	Run   string   // of a mark the key of the event that was notified
 }

@@ -485,8 +485,9 @@ func (l *Ledger) Once(ctx context.Context, key, run string, now, until time.Time
 	return l.OnceFor(ctx, "", key, run, now, until)
 }
 
-// OnceFor is Once for a user, where the key has a name that another one may get: the mark of another user does not count.
-// An empty id is that of a user who cannot be read, for whom every mark counts, and whose mark counts for everybody.
+// OnceFor is Once for a user, where the key has a name that another one may get: the mark of another user does not
+// count. An empty id is that of a user who cannot be read, for whom every mark counts, and whose mark counts for
+// everybody.
 func (l *Ledger) OnceFor(ctx context.Context, id, key, run string, now, until time.Time) (bool, error) {
 	first := false
 	// Most notices are the first of their kind: that is tried first.

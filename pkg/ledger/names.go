@@ -39,8 +39,8 @@ func (l *Ledger) Renamings(ctx context.Context, name string) ([]Renaming, error)
 	return all, err
 }
 
-// Waiting is an event that gives nothing of a user but a name. The user may have been renamed, and the event that says so
-// has yet to come: then nobody has the name, or somebody else whom the event was taken to be about.
+// Waiting is an event that gives nothing of a user but a name. The user may have been renamed, and the event that says
+// so has yet to come: then nobody has the name, or somebody else whom the event was taken to be about.
 type Waiting struct {
 	Run   string          `json:"run"`             // the event's key
 	At    time.Time       `json:"at"`              // when what it reports happened
@@ -48,7 +48,8 @@ type Waiting struct {
 	Event json.RawMessage `json:"event"`
 }
 
-// Wait keeps an event for a day for the control. If there is no room for it, it is not kept: the event is retried anyway.
+// Wait keeps an event for a day for the control. If there is no room for it, it is not kept: the event is retried
+// anyway.
 func (l *Ledger) Wait(ctx context.Context, control, name string, w Waiting, now time.Time) error {
 	if len(w.Event) > maxItem/4 {
 		return nil

@@ -1,6 +1,7 @@
-// Package operation is the table of the operations of AWS that change who may do what, what records and detects, or what
-// is shared outside the account: which control reports each and how bad it is, or why none does. The patterns of those
-// controls and docs/coverage.md are made from it, and a test accounts for every such operation of the services in it.
+// Package operation is the table of the operations of AWS that change who may do what, what records and detects, or
+// what is shared outside the account: which control reports each and how bad it is, or why none does. The patterns of
+// those controls and docs/coverage.md are made from it, and a test accounts for every such operation of the services in
+// it.
 package operation
 
 import (

@@ -32,8 +32,10 @@ func TestFind(t *testing.T) {
 }
 
 // reads are how the names of operations begin that change nothing.
-var reads = regexp.MustCompile(`^(Get|List|Describe|BatchGet|Search|Generate|Simulate|Lookup|Validate|Check|Preview|Is|` +
-	`Detect|Select|Query|Scan|Filter|Estimate|Count|Head|Decode)`)
+var reads = regexp.MustCompile(
+	`^(Get|List|Describe|BatchGet|Search|Generate|Simulate|Lookup|Validate|Check|Preview|Is|` +
+		`Detect|Select|Query|Scan|Filter|Estimate|Count|Head|Decode)`,
+)
 
 // services are those of which the table has every operation that changes something, or every one whose name says that
 // it changes a resource policy, a permission, a share, public access, a role given to a machine, the life of a key, or
@@ -141,7 +143,11 @@ func TestTable_IsWellFormed(t *testing.T) {
 	if !slices.IsSortedFunc(all, func(a, b operation.Operation) int { return strings.Compare(key(a), key(b)) }) {
 		t.Error("the table is not sorted by service and operation")
 	}
-	if len(slices.CompactFunc(slices.Clone(all), func(a, b operation.Operation) bool { return key(a) == key(b) })) != len(all) {
+	if len(
+		slices.CompactFunc(slices.Clone(all), func(a, b operation.Operation) bool { return key(a) == key(b) }),
+	) != len(
+		all,
+	) {
 		t.Error("an operation is twice in the table")
 	}
 	for _, o := range all {
@@ -151,7 +157,8 @@ func TestTable_IsWellFormed(t *testing.T) {
 		if reason := strings.Contains(o.What, " "); reason != (o.Control == operation.None) {
 			t.Errorf("%s of %s: %q: what is not reported has a reason in words, what is has one word", o.Name, o.Service, o.What)
 		}
-		if control.Severity(o.Severity).Rank() == 0 && o.Severity != operation.None && o.Severity != strings.ToLower(o.Severity) {
+		if control.Severity(o.Severity).Rank() == 0 && o.Severity != operation.None &&
+			o.Severity != strings.ToLower(o.Severity) {
 			t.Errorf("%s of %s: the rule %q is not in lower case", o.Name, o.Service, o.Severity)
 		}
 	}

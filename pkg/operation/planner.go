@@ -33,8 +33,8 @@ type Kind struct {
 // About is a kind: what happened, and what may follow from it, a sentence.
 func About(title, effect i18n.Message) Kind { return Kind{title, effect} }
 
-// Rule finds how bad a call is by its parameters, and may say why, in a sentence in place of the kind's effect. No severity
-// is nothing to report.
+// Rule finds how bad a call is by its parameters, and may say why, in a sentence in place of the kind's effect. No
+// severity is nothing to report.
 type Rule func(*event.APICall) (control.Severity, i18n.Message)
 
 var adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +

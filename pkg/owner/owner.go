@@ -90,9 +90,9 @@ func (b Book) Names(key string) bool {
 	return slices.ContainsFunc(b.Owners.Tags, is) || is(b.Owners.Slack)
 }
 
-// ByID returns who answers for the user with the unique id. It is looked for by the name that it had, and in the list of
-// all users when nobody or somebody else has that name. A user that does not exist has the default contact. Without an
-// id it is the owner of whoever has the name.
+// ByID returns who answers for the user with the unique id. It is looked for by the name that it had, and in the list
+// of all users when nobody or somebody else has that name. A user that does not exist has the default contact. Without
+// an id it is the owner of whoever has the name.
 func (b Book) ByID(ctx context.Context, id, name string) (Contact, error) {
 	if name != "" {
 		contact, err := b.Owner(ctx, name)

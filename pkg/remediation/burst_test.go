@@ -109,7 +109,8 @@ func TestRun_ManyCriticalOfOneEvent(t *testing.T) {
 	if got := handle(1); got["critical"] != 6 || got["high"] != 55 || len(got) != 2 {
 		t.Fatalf("sixty are notified as %v", got)
 	}
-	if m := box.got[0]; m.Title != "Exposed: 60 at once" || !strings.Contains(fmt.Sprint(m.Facts), "role/r49 and 10 more") {
+	if m := box.got[0]; m.Title != "Exposed: 60 at once" ||
+		!strings.Contains(fmt.Sprint(m.Facts), "role/r49 and 10 more") {
 		t.Errorf("the first notice is %q with %s", m.Title, m.Facts)
 	}
 	if m := box.got[len(box.got)-1]; !strings.Contains(fmt.Sprint(m.Facts), box.got[0].Finding) {

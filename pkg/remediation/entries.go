@@ -169,9 +169,9 @@ func (r *recorder) unlessRepeated(ctx context.Context, f Finding, entries []ledg
 	return nil, err
 }
 
-// firstTimeAbout reports whether nobody was notified of the finding lately. What was said about a user does not count for
-// another of the same name: the mark goes by the unique id. Beside it is one under the name, for the last try of a run that
-// cannot read whose it is. Controls that only alert have what distinguishes users in their keys.
+// firstTimeAbout reports whether nobody was notified of the finding lately. What was said about a user does not count
+// for another of the same name: the mark goes by the unique id. Beside it is one under the name, for the last try of a
+// run that cannot read whose it is. Controls that only alert have what distinguishes users in their keys.
 func firstTimeAbout(ctx context.Context, r *recorder, f Finding) (bool, error) {
 	once := f.Once
 	if once.Key == "" || f.User == "" || !r.Control.Acts() {

@@ -32,12 +32,14 @@ type identifier struct {
 }
 
 // errRenamed says of a name in an event that its user does not have it now. Who has it, if anybody, came later.
-var errRenamed = errors.New("IAM does not show the user of the event yet, or it was renamed since, and that event has " +
-	"yet to come")
+var errRenamed = errors.New(
+	"IAM does not show the user of the event yet, or it was renamed since, and that event has " +
+		"yet to come",
+)
 
 // identify finds the user whom the event is about, under the name that the user has now. An event names a user by the
-// name of that time; by now the user may have another one, and somebody else may have that. Whose name it was is known by
-// its unique id, if the event has it, else by what the events of renamings left in the ledger.
+// name of that time; by now the user may have another one, and somebody else may have that. Whose name it was is known
+// by its unique id, if the event has it, else by what the events of renamings left in the ledger.
 //
 // Nothing is returned for an event about a user who does not exist any more. A user who cannot be told is an error.
 func (r *identifier) identify(ctx context.Context) ([]target, error) {
@@ -126,9 +128,15 @@ func (r *identifier) byName(ctx context.Context, name string) ([]target, error) 
 	return nil, nil
 }
 
-// trace follows a name from the time of an event on, through all renamings since. CloudTrail and IAM give whole seconds:
-// of a renaming in the second of the event it is not known which came first, and then either user may be the one.
-func (r *identifier) trace(ctx context.Context, e event.Event, name string, at time.Time) (targets []target, err error) {
+// trace follows a name from the time of an event on, through all renamings since. CloudTrail and IAM give whole
+// seconds: of a renaming in the second of the event it is not known which came first, and then either user may be the
+// one.
+func (r *identifier) trace(
+	ctx context.Context,
+	e event.Event,
+	name string,
+	at time.Time,
+) (targets []target, err error) {
 	names, since, unsure := []string{name}, at, false
 	for range maxRenamings {
 		last := names[len(names)-1]
@@ -202,8 +210,8 @@ func (r *identifier) renamed(ctx context.Context, call *event.APICall) (targets 
 	return targets, err
 }
 
-// remember keeps an event that is acted on, and that gives nothing of its user but a name: if that turns out to have been
-// another's when the call was made, the event is about the other as well.
+// remember keeps an event that is acted on, and that gives nothing of its user but a name: if that turns out to have
+// been another's when the call was made, the event is about the other as well.
 func (r *identifier) remember(ctx context.Context, t target) error {
 	if !t.named {
 		return nil

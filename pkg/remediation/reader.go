@@ -68,7 +68,11 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 
 // contact returns who answers for a user: for the one with the unique id, whatever it is called now, if that is known.
 func (r *reader) contact(ctx context.Context, user, id string) (owner.Contact, error) {
-	contact, err := once(r.contacts, cmp.Or(id, user), func() (owner.Contact, error) { return r.Owners.ByID(ctx, id, user) })
+	contact, err := once(
+		r.contacts,
+		cmp.Or(id, user),
+		func() (owner.Contact, error) { return r.Owners.ByID(ctx, id, user) },
+	)
 	// Who was created after the event, under a name that the event or the planner has, is another user.
 	if at := happened(r.event); err == nil && id == "" && !r.sweeping() && !at.IsZero() && contact.CreatedAfter(at) {
 		return owner.Contact{Address: contact.Address, Missing: contact.Missing}, nil

@@ -471,8 +471,24 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 		return err
 	}
 	r.report.Notices = append(r.report.Notices, ReportedNotice{kind, severityOf(entry, kind), entry.Title, entry.Owner})
-	r.log.InfoContext(ctx, "notice", "id", entry.ID, "kind", kind, "severity", severityOf(entry, kind), "title", entry.Title,
-		"subject", entry.Subject, "owner", entry.Owner, "message", entry.Notice(kind).Message)
+	r.log.InfoContext(
+		ctx,
+		"notice",
+		"id",
+		entry.ID,
+		"kind",
+		kind,
+		"severity",
+		severityOf(entry, kind),
+		"title",
+		entry.Title,
+		"subject",
+		entry.Subject,
+		"owner",
+		entry.Owner,
+		"message",
+		entry.Notice(kind).Message,
+	)
 	return r.Ledger.Update(ctx, entry)
 }
 

@@ -277,7 +277,8 @@ func TestUndo_ThreadOfTheChange(t *testing.T) {
 			t.Errorf("%s: thread %q, owner in Slack %q", m.Kind, m.Thread, m.OwnerSlack)
 		}
 	}
-	if text := box.got[1].Text; !strings.Contains(text, "Amazon Q in chat (claimed) asked") || !strings.Contains(text, "a button in chat") {
+	if text := box.got[1].Text; !strings.Contains(text, "Amazon Q in chat (claimed) asked") ||
+		!strings.Contains(text, "a button in chat") {
 		t.Errorf("the undo is told as %q", text)
 	}
 }

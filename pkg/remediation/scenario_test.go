@@ -83,5 +83,8 @@ func init() {
 }
 
 func TestScenarios(t *testing.T) {
-	scenario.Run(t, handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[iam.GetUserAPIClient]()})
+	scenario.Run(
+		t,
+		handler.Control{Description: description, New: newScripted, ReadAPI: reflect.TypeFor[iam.GetUserAPIClient]()},
+	)
 }

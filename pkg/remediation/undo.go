@@ -182,7 +182,8 @@ func (u *Undoer) find(ctx context.Context, q UndoRequest, since time.Time) (foun
 	}), err
 }
 
-// aboutUser returns the entries of a user, named by its unique id or by a name that it has, or had when nobody has it now.
+// aboutUser returns the entries of a user, named by its unique id or by a name that it has, or had when nobody has it
+// now; and those under the name that have no unique id, as of a role.
 func (u *Undoer) aboutUser(ctx context.Context, user string, since time.Time) ([]ledger.Entry, error) {
 	id := user
 	if !iamuser.IsUniqueID(user) {
@@ -192,18 +193,23 @@ func (u *Undoer) aboutUser(ctx context.Context, user string, since time.Time) ([
 		}
 		if id = contact.ID; id == "" {
 			former, err := u.Ledger.Named(ctx, user)
-			if err != nil || len(former) == 0 {
+			switch {
+			case err != nil:
 				return nil, err
-			}
-			if len(former) > 1 {
+			case len(former) > 1:
 				return nil, fmt.Errorf("undo request not understood: several users had the name %q: name one of them by its "+
 					"unique id: %s", user, strings.Join(former, ", "))
+			case len(former) == 1:
+				id = former[0]
 			}
-			id = former[0]
 		}
 	}
-	found, _, err := u.Ledger.About(ctx, id, since)
-	return found, err
+	found, _, err := u.Ledger.About(ctx, user, since)
+	if err != nil || id == "" || id == user {
+		return found, err
+	}
+	byID, _, err := u.Ledger.About(ctx, id, since)
+	return append(found, byID...), err
 }
 
 // reverts reports whether the request reverts the step: it is in force, or was undone by the same request,

@@ -25,7 +25,11 @@ const (
 )
 
 // took has Warder make the changes of one finding about alice, who is as given.
-func took(t *testing.T, alice *fakeaws.User, changes ...change.Change) (*remediation.Undoer, *fakeaws.Account, *mailbox) {
+func took(
+	t *testing.T,
+	alice *fakeaws.User,
+	changes ...change.Change,
+) (*remediation.Undoer, *fakeaws.Account, *mailbox) {
 	t.Helper()
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 		f := detach()
@@ -82,7 +86,10 @@ func TestUndo_Refused(t *testing.T) {
 	attached := &fakeaws.User{Attached: []string{tool}}
 	unknown := detachTool(reads)
 	unknown.Content = ""
-	long := `{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::` + strings.Repeat("b", 1200) +
+	long := `{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::` + strings.Repeat(
+		"b",
+		1200,
+	) +
 		`"}}`
 	for _, tc := range []struct {
 		name  string
@@ -117,7 +124,7 @@ func TestUndo_Refused(t *testing.T) {
 		{"an inline policy that fits", &fakeaws.User{Inline: map[string]fakeaws.Document{"p": fakeaws.Document(long)}},
 			inline("p", long, ""),
 			fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Inline: map[string]fakeaws.Document{"q": reads}}}}, ""},
-		{"another policy has the name", &fakeaws.User{Inline: map[string]fakeaws.Document{"p": reads}}, inline("p", reads, ""),
+		{"another one has the name", &fakeaws.User{Inline: map[string]fakeaws.Document{"p": reads}}, inline("p", reads, ""),
 			fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Inline: map[string]fakeaws.Document{"p": allows}}}},
 			"is not as it was left"},
 		{"the user is deleted", attached, detachTool(reads),

@@ -52,8 +52,8 @@ func (m memory) Awaited(ctx context.Context) (map[string]bool, error) {
 }
 
 // Removed reports whether the ledger knows why something is not there: the control itself changed it, or somebody was
-// alerted on one of the calls that take it away, with the text that such an alert has. since is when it was made; a call
-// that repeats another is not in the ledger, so what was recorded shortly before counts.
+// alerted on one of the calls that take it away, with the text that such an alert has. since is when it was made; a
+// call that repeats another is not in the ledger, so what was recorded shortly before counts.
 func (m memory) Removed(
 	ctx context.Context, user string, since time.Time, made change.Change, calls map[string]string,
 ) (bool, error) {

@@ -201,7 +201,8 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	}
 	a.endpoint = endpoint.New(endpoint.Config{
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
-		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments,
+		Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 		Policies: a.Stack.Policies, Roles: roles,
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}

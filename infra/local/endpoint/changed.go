@@ -117,7 +117,8 @@ func (h *Handler) readFunction(w http.ResponseWriter, r *http.Request) (ok bool)
 	}
 	_, known := h.Environments[name]
 	found := h.deployedFunction(name)
-	if gone := h.off[name] && state.reserved == nil; !known || gone || found == nil { // deleted: it does not run, unlimited
+	if gone := h.off[name] && state.reserved == nil; !known || gone ||
+		found == nil { // deleted: it does not run, unlimited
 		h.lambdaFailure(w, name, lambdahost.ErrUnknown)
 		return true
 	}

@@ -117,7 +117,8 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 	m := &maker{
 		ctx: ctx, Clients: clients, template: t, name: name, account: account, region: region,
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
-		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]json.RawMessage{}, keys: map[string]string{},
+		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]json.RawMessage{},
+		keys:    map[string]string{},
 		allowed: map[string]bool{}, policies: map[string][]byte{}, properties: map[string]map[string]any{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {

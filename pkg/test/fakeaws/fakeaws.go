@@ -126,7 +126,8 @@ type Account struct {
 	// Fault, when set, is asked before and after each call takes effect; an error is the answer, but
 	// for [ErrAgain].
 	Fault func(operation string, after bool) error
-	// Meanwhile, when set, is called before each call, and may change what the account holds: what people do at that moment.
+	// Meanwhile, when set, is called before each call, and may change what the account holds: what people do at that
+	// moment.
 	Meanwhile func(*State)
 }
 

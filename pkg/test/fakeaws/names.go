@@ -7,8 +7,8 @@ import (
 )
 
 // Rename gives a user another name, as UpdateUser does: all that it has goes with it, and so does its unique id
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html). It reports whether there is such a user, and
-// nobody of the new name.
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html). It reports whether there is such a user,
+// and nobody of the new name.
 func (s *State) Rename(from, to string) bool {
 	user, found := s.Users[from]
 	if _, taken := s.Users[to]; !found || taken {
@@ -19,8 +19,8 @@ func (s *State) Rename(from, to string) bool {
 	return true
 }
 
-// Recreate deletes a user and creates another under its name, which gets the same policies, groups, tags and boundary. Its
-// unique id is another; keys and password are nobody's any more. It reports whether there is such a user.
+// Recreate deletes a user and creates another under its name, which gets the same policies, groups, tags and boundary.
+// Its unique id is another; keys and password are nobody's any more. It reports whether there is such a user.
 func (s *State) Recreate(name string, at time.Time) bool {
 	user, found := s.Users[name]
 	if !found {

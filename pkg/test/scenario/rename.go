@@ -24,8 +24,8 @@ import (
 // those in between that its name chooses.
 const moments = 4
 
-// renamed plays the scenario again with all its users renamed between two calls to AWS of one of its events. What is true
-// at its end of the users, by their unique ids, is the same as without; and so is what people were notified of.
+// renamed plays the scenario again with all its users renamed between two calls to AWS of one of its events. What is
+// true at its end of the users, by their unique ids, is the same as without; and so is what people were notified of.
 func (h *harness) renamed(t *testing.T, played *fixture) {
 	h.at(t, played, "renamed", func(i, n, turn int) []string {
 		w, err := h.from(played, played.snapshots[i])
@@ -76,9 +76,9 @@ func (h *harness) renamed(t *testing.T, played *fixture) {
 	})
 }
 
-// recreated plays the scenario again with all its users deleted between two calls of one of its events, and others created
-// under their names with the same policies. Nothing is done to these because of that event. And where that happened
-// before an event, nothing that is remembered of the former users changes what is done to these.
+// recreated plays the scenario again with all its users deleted between two calls of one of its events, and others
+// created under their names with the same policies. Nothing is done to these because of that event. And where that
+// happened before an event, nothing that is remembered of the former users changes what is done to these.
 func (h *harness) recreated(t *testing.T, played *fixture) {
 	h.at(t, played, "recreated", func(i, n, _ int) []string {
 		w, err := h.from(played, played.snapshots[i])
@@ -115,8 +115,8 @@ func (h *harness) recreated(t *testing.T, played *fixture) {
 	})
 }
 
-// successors compares what is done to users who were created before an event, under the names of others who were deleted,
-// with what is done to them when the ledger is empty.
+// successors compares what is done to users who were created before an event, under the names of others who were
+// deleted, with what is done to them when the ledger is empty.
 func (h *harness) successors(played, w *fixture, i int) (wrong []string) {
 	e := w.events[i]
 	w.account.With(func(s *fakeaws.State) {
@@ -146,8 +146,8 @@ func (h *harness) successors(played, w *fixture, i int) (wrong []string) {
 	return wrong
 }
 
-// at tries something at moments of the scenario: before the call of a number to AWS in the handling of an event. A section
-// of the name says that something else comes of it then, and why.
+// at tries something at moments of the scenario: before the call of a number to AWS in the handling of an event. A
+// section of the name says that something else comes of it then, and why.
 func (h *harness) at(t *testing.T, played *fixture, section string, try func(event, call, turn int) []string) {
 	// A planner that is told in the scenario what to find goes by the names there.
 	_, told := h.described.Parameters["plan"]

@@ -19,8 +19,8 @@
 //
 // Beside what a scenario wants, the harness checks what must hold for every scenario: handling the events
 // again changes nothing and notifies nobody; observing changes nothing; whatever goes wrong with any call
-// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); users may be renamed,
-// or deleted and created anew, between any two calls (see renamed, recreated); in Korean the
+// to AWS is made good by the retry, or by the redelivery of the event when it is over (see matrix); users may be
+// renamed, or deleted and created anew, between any two calls (see renamed, recreated); in Korean the
 // same is notified, and nothing of it is left in English; with names and tags that try to be markup,
 // lines, mentions or orders to a terminal, every notice and log line stays what it is; the
 // control calls nothing that its control.json does not permit, and permits nothing that no scenario
