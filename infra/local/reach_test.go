@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.revoked, r.kept, r.deployed, r.failed,
+		r.revoked, r.kept, r.deployed, r.trusted, r.failed,
 	} {
 		play()
 	}
@@ -245,14 +245,19 @@ func (r *reacher) bounded() {
 	r.undone(map[string]string{"user": "bea", "since": since()})
 }
 
-// inline: an inline policy, which is removed, reverted and removed.
+// inline: an inline policy, which is removed, reverted and removed; its user is renamed in between.
 func (r *reacher) inline() {
-	r.user("ines")
+	ines := r.user("ines")
 	_, err := r.iam.PutUserPolicy(r.Context(), &iam.PutUserPolicyInput{UserName: aws.String("ines"),
 		PolicyName: aws.String("p"), PolicyDocument: aws.String(
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 	r.must(err)
-	r.undone(map[string]string{"user": "ines", "since": since()})
+	r.idle()
+	_, err = r.iam.UpdateUser(r.Context(), &iam.UpdateUserInput{UserName: aws.String("ines"), NewUserName: aws.String("iris")})
+	r.must(err)
+	var answer any
+	r.ask("explain", map[string]string{"user": *ines.UserId}, &answer)
+	r.undone(map[string]string{"user": *ines.UserId, "since": since()})
 }
 
 // kept: a managed policy that gives everything and denies something, which is detached, and what it denies is kept; it
@@ -276,6 +281,18 @@ func (r *reacher) kept() {
 func (r *reacher) deployed() {
 	const by = "cloudformation.amazonaws.com"
 	r.must(r.event("warder-function-changed", 1, "203.0.113.24", by, `"bob"`, `"bob","invokedBy":"`+by+`"`))
+	role := r.account.Stack.Functions[0].Role
+	r.must(r.event("trust-policy-changed", 1, `"build"`, `"`+role[strings.LastIndex(role, "/")+1:]+`"`, `"bob"`,
+		`"bob","invokedBy":"`+by+`"`))
+}
+
+// trusted: a role that trusts unique ids.
+func (r *reacher) trusted() {
+	_, err := r.iam.CreateRole(r.Context(), &iam.CreateRoleInput{
+		RoleName: aws.String("gone"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[` +
+			`{"Effect":"Allow","Principal":{"AWS":["AIDAGONE000000000001","AROAGONE000000000001"]},"Action":"sts:AssumeRole"}]}`),
+	})
+	r.must(err)
 }
 
 // rotated: a rotation that is cut off and taken up again, and one that is reverted and made anew.
