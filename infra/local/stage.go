@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -176,7 +177,7 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 	now := time.Now().Add(s.later).UTC()
 	pairs = append(slices.Clone(pairs), "111122223333", moto.AccountID, its.Time, now.Format(time.RFC3339),
 		its.ID, its.ID+"-"+strconv.FormatInt(now.UnixNano(), 36))
-	data, err := s.identified([]byte(strings.NewReplacer(pairs...).Replace(string(event.JSON))))
+	data, err := s.identified([]byte(strings.NewReplacer(pairs...).Replace(string(event.JSON))), event.JSON)
 	if err != nil {
 		return err
 	}
@@ -194,8 +195,9 @@ func (s *stage) event(name string, times int, pairs ...string) error {
 	return nil
 }
 
-// identified is the event with the unique ids that the account's users of those names have: a sample has others.
-func (s *stage) identified(data []byte) ([]byte, error) {
+// identified is the event with the unique ids that the account's users of those names have, in place of those of the
+// sample that it is made of.
+func (s *stage) identified(data, sample []byte) ([]byte, error) {
 	var event map[string]any
 	if err := json.Unmarshal(data, &event); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
@@ -214,7 +216,8 @@ func (s *stage) identified(data []byte) ([]byte, error) {
 			}
 		case map[string]any:
 			name, _ := v["userName"].(string)
-			if id, _ := v["principalId"].(string); iamuser.IsUniqueID(id) && name != "" {
+			id, _ := v["principalId"].(string)
+			if iamuser.IsUniqueID(id) && name != "" && bytes.Contains(sample, []byte(id)) {
 				out, err := users.GetUser(s.ctx, &iam.GetUserInput{UserName: &name})
 				switch {
 				case err == nil:
