@@ -127,7 +127,7 @@ func fires(t *testing.T, c control.Control) string {
 		}
 	}
 	if many {
-		calls = []string{"calls of " + strings.Join(services, ", ")}
+		calls = []string{"calls of " + strings.Join(slices.Compact(services), ", ")}
 	}
 	events = append(calls, events...)
 	switch {
