@@ -253,7 +253,10 @@ func (r *reacher) inline() {
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
 	r.must(err)
 	r.idle()
-	_, err = r.iam.UpdateUser(r.Context(), &iam.UpdateUserInput{UserName: aws.String("ines"), NewUserName: aws.String("iris")})
+	_, err = r.iam.UpdateUser(
+		r.Context(),
+		&iam.UpdateUserInput{UserName: aws.String("ines"), NewUserName: aws.String("iris")},
+	)
 	r.must(err)
 	var answer any
 	r.ask("explain", map[string]string{"user": *ines.UserId}, &answer)

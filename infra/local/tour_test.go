@@ -183,7 +183,9 @@ func sentSamples(t *testing.T) *sampled {
 					case !speaks && o.Outcome != "nothing" && o.Outcome != "skipped", o.Outcome == never:
 						wrong("in %s: %s: %s %s: %s", mode, file, o.Control, o.Outcome, o.Reason)
 					// The daily check does not answer with its notices.
-					case speaks != (len(o.Notices) > 0) && o.Control != "check-warder", !speaks && len(o.Changes) > 0, o.Outcome == "skipped" && o.Reason == "":
+					case speaks != (len(o.Notices) > 0) && o.Control != "check-warder",
+						!speaks && len(o.Changes) > 0,
+						o.Outcome == "skipped" && o.Reason == "":
 						wrong("in %s: %s: %+v", mode, file, o)
 					}
 				}
