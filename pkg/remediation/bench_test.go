@@ -42,7 +42,9 @@ func (willing) Check(context.Context) (i18n.Message, time.Time, error) {
 func (willing) Owner(_ context.Context, user string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDAEXAMPLE", Name: user}, nil
 }
-func (w willing) ByID(ctx context.Context, _, name string) (owner.Contact, error) { return w.Owner(ctx, name) }
+func (w willing) ByID(ctx context.Context, _, name string) (owner.Contact, error) {
+	return w.Owner(ctx, name)
+}
 
 // An event through the runner, all but the network: one that means nothing, one that is reported, and
 // one that is acted on, measured by what it takes to read its JSON.
