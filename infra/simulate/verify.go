@@ -273,8 +273,11 @@ func (w *world) seen(f *function, begin time.Time) {
 		lacking[l.thing] = true
 	}
 	w.warned[f.ID] = slices.DeleteFunc(w.warned[f.ID], func(t thing) bool {
-		held := begin.Before(w.hold(t).Until)
-		right := t.kind != change.AccessKeyDeletion && (!lacking[t] || held) || exempt(w.user(t.subject), f.ID, w.now)
+		held, user := begin.Before(w.hold(t).Until), w.user(t.subject)
+		if t.kind == change.GroupMembership { // which is there to keep the access when a policy is taken away
+			lacking[t] = user != nil && !slices.Contains(user.Groups, t.target)
+		}
+		right := t.kind != change.AccessKeyDeletion && (!lacking[t] || held) || exempt(user, f.ID, w.now)
 		if right {
 			w.clean[f.ID+"#"+t.key()] = begin
 		}
