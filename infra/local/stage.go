@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
@@ -202,10 +201,7 @@ func (s *stage) identified(data, sample []byte) ([]byte, error) {
 	if err := json.Unmarshal(data, &event); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}
-	users := iam.New(iam.Options{
-		BaseEndpoint: &s.account.Moto.URL, Region: "us-east-1",
-		Credentials: credentials.NewStaticCredentialsProvider("AKIANOBODY", "none", ""),
-	})
+	users := iam.NewFromConfig(s.account.Unrecorded())
 	var faults []error
 	var identify func(any)
 	identify = func(value any) {

@@ -65,12 +65,16 @@ func ResolveName(ctx context.Context, api UserLister, resource string) (name str
 	if !IsUniqueID(resource) {
 		return resource, resource != "", nil
 	}
+	return NameOf(ctx, api, resource) // a user may be named like an id: the id decides
+}
+
+// NameOf returns the name that the user of the unique id has now; ok is false if there is no such user.
+func NameOf(ctx context.Context, api UserLister, id string) (name string, ok bool, err error) {
 	for user, err := range All(ctx, api) {
 		if err != nil {
 			return "", false, err
 		}
-		// A user may be named like an id: the id decides.
-		if aws.ToString(user.UserId) == resource {
+		if aws.ToString(user.UserId) == id {
 			return aws.ToString(user.UserName), true, nil
 		}
 	}

@@ -100,20 +100,18 @@ func (b Book) ByID(ctx context.Context, id, name string) (Contact, error) {
 			return contact, err
 		}
 	}
-	for user, err := range iamuser.All(ctx, b.API) {
-		switch {
-		case err != nil:
-			return Contact{}, err
-		case aws.ToString(user.UserId) != id:
-			continue
-		}
-		contact, err := b.Owner(ctx, aws.ToString(user.UserName))
-		if err == nil && contact.ID != id {
-			err = fmt.Errorf("get user %q: the name is changing: it was found as that of %s", aws.ToString(user.UserName), id)
-		}
-		return contact, err
+	present, found, err := iamuser.NameOf(ctx, b.API, id)
+	switch {
+	case err != nil:
+		return Contact{}, err
+	case !found:
+		return b.find(name, "", nil), nil
 	}
-	return b.find(name, "", nil), nil
+	contact, err := b.Owner(ctx, present)
+	if err == nil && contact.ID != id {
+		err = fmt.Errorf("get user %q: the name is changing: it was found as that of %s", present, id)
+	}
+	return contact, err
 }
 
 // find applies the rules. IAM compares tag keys without regard to case
