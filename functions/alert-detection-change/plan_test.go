@@ -75,7 +75,7 @@ func TestSelectors(t *testing.T) {
 }
 
 func TestPlanner_AgreesWithTheTable(t *testing.T) {
-	for _, fault := range planner.Faults() {
+	for _, fault := range scenario.TableFaults(planner) {
 		t.Error(fault)
 	}
 }

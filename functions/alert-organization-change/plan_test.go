@@ -13,7 +13,7 @@ func TestScenarios(t *testing.T) { scenario.Run(t, Control) }
 func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func TestPlanner_AgreesWithTheTable(t *testing.T) {
-	for _, fault := range planner.Faults() {
+	for _, fault := range scenario.TableFaults(planner) {
 		t.Error(fault)
 	}
 }
