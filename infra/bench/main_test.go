@@ -86,10 +86,14 @@ func TestSpeed_EveryFunctionAgainstTheFloor(t *testing.T) {
 		t.Errorf("no event that is acted on among the benchmarks: %+v", figures.Warm)
 	}
 	for _, s := range figures.Sweep {
-		for _, name := range []string{"users", "calls", "seconds", "rss_kb"} {
+		for _, name := range []string{"users", "calls", "seconds"} {
 			if value, ok := s[name].(float64); !ok || value <= 0 {
 				t.Errorf("%s of a sweep is %v", name, s[name])
 			}
+		}
+		// A small sweep whose garbage was collected before it was seen grew by nothing; TestWatchHeap sees growth.
+		if value, ok := s["rss_kb"].(float64); !ok || value < 0 {
+			t.Errorf("rss_kb of a sweep is %v", s["rss_kb"])
 		}
 	}
 	if len(figures.Sweep) == 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -146,4 +147,16 @@ func TestSweep_ThrottledIsSlowerAndDoesNotFail(t *testing.T) {
 		t.Errorf("%d calls to IAM at a time, want 2 to %d", most, iamuser.Concurrency)
 	}
 	t.Attr("calls", strconv.Itoa(got.Calls))
+}
+
+// What is held is seen, whenever the garbage is collected.
+func TestWatchHeap(t *testing.T) {
+	const held = 64 << 20
+	growth := watchHeap()
+	block := make([]byte, held)
+	got := growth()
+	runtime.KeepAlive(block)
+	if got < held/2 {
+		t.Errorf("the heap grew by %d bytes while %d were held", got, held)
+	}
 }
