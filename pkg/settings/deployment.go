@@ -74,6 +74,21 @@ func parseAdministrators(r reader) []string {
 	return read[[]string](r, "administrators")
 }
 
+// trusted is the number of an account or the id of an organization.
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html
+var trusted = lazyregexp.New(`^([0-9]{12}|o-[a-z0-9]{10,32})$`)
+
+func parseTrusted(n *strictjson.Node) []string {
+	var accounts []string
+	for _, item := range n.Items() {
+		account := item.Text()
+		item.Refuse(strictjson.String, !trusted().MatchString(account),
+			"%q is neither the 12 digits of an account nor the id of an organization, as in o-exampleorgid", account)
+		accounts = append(accounts, account)
+	}
+	return accounts
+}
+
 func parseBucket(n *strictjson.Node) string {
 	name := n.Text()
 	plain := strings.NewReplacer("${AWS::AccountId}", "000000000000", "${AWS::Region}", "us-gov-west-1").Replace(name)

@@ -25,6 +25,7 @@ type Function struct {
 	Mode            control.Mode    `json:"mode"`
 	Parameters      json.RawMessage `json:"parameters"` // JSON object, see Parameters
 	AllowedNetworks []netip.Prefix  `json:"allowedNetworks,omitempty"`
+	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
 	Owners          Owners          `json:"owners"`
 	BlastRadius     int             `json:"blastRadius"` // changes that the control may make in an hour
 	HoldDays        int             `json:"holdDays"`    // days that sweeps leave alone what was undone
@@ -95,6 +96,7 @@ func (s Settings) Function(c control.Control) Function {
 		Mode:            set.Mode,
 		Parameters:      compact(set.Parameters),
 		AllowedNetworks: s.AllowedNetworks,
+		TrustedAccounts: s.TrustedAccounts,
 		Owners:          s.Owners,
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,

@@ -38,6 +38,8 @@ type Settings struct {
 	HubRegion       string         // where IAM's events arrive, and Warder is deployed
 	Regions         []string       // the others that are listened to, sorted; never the hub's
 	AllowedNetworks []netip.Prefix // networks people sign in from; empty: no opinion
+	// TrustedAccounts are the accounts that this one may share with, and organizations of whose accounts that is so.
+	TrustedAccounts []string
 	Owners          Owners
 	Notify          Notify
 	BlastRadius     int // changes that one control may make in an hour
@@ -158,6 +160,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		HubRegion:         hub,
 		Regions:           regions,
 		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
+		TrustedAccounts:   parseTrusted(r.node("trustedAccounts")),
 		Owners:            parseOwners(r),
 		Notify:            parseNotify(r, hub),
 		BlastRadius:       read[int](r, "blastRadius"),

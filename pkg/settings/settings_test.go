@@ -83,6 +83,7 @@ const whole = `{
 	"notify": {"emails": ["on-call@example.com"], "language": "ko",
 		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
 	"administrators": ["role/deploy-*", "user/kim"],
+	"trustedAccounts": ["444455556666", "o-exampleorgid"],
 	"runbooks": "https://wiki.example.com/warder/",
 	"logRetentionDays": 731,
 	"controls": {
@@ -120,6 +121,7 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		BlastRadius:      10,
 		HoldDays:         7,
 		Administrators:   []string{"role/deploy-*", "user/kim"},
+		TrustedAccounts:  []string{"444455556666", "o-exampleorgid"},
 		Runbooks:         "https://wiki.example.com/warder/",
 		LogRetentionDays: 731,
 		Controls: map[string]Control{
@@ -142,7 +144,7 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"a key that does not exist, naming those that do", `"runbooks"`, `"runbook"`,
 			[]string{
-				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, ` +
+				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, ` +
 					`holdDays, administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
 					`assetBucket, tags, controls`,
 			}},
@@ -313,11 +315,19 @@ func TestParseRefuses(t *testing.T) {
 			`"logRetentionDays": 731, "logRetentionDays": 30`,
 			[]string{`logRetentionDays: written twice`},
 		},
+		{"an account by less than its number", `"444455556666"`, `"4444-5555-6666"`,
+			[]string{`trustedAccounts[0]: "4444-5555-6666" is neither the 12 digits of an account nor the id of an ` +
+				`organization, as in o-exampleorgid`}},
+		{"every account", `"o-exampleorgid"`, `"*"`,
+			[]string{`trustedAccounts[1]: "*" is neither the 12 digits of an account nor the id of an organization, as in ` +
+				`o-exampleorgid`}},
+		{"an account that is a number", `"444455556666"`, `444455556666`,
+			[]string{`trustedAccounts[0]: want a string, got a number`}},
 		{"every fault at once", `"hubRegion": "us-gov-west-1",
 	"allowedNetworks": ["203.0.113.0/24", "2001:db8::/32"],`, `"hubRegion": 1, "allowedNetworks": ["x", ` +
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
-				`y: unknown field: known here are hubRegion, regions, allowedNetworks, owners, notify, blastRadius, holdDays, ` +
+				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, holdDays, ` +
 					`administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,

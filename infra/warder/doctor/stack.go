@@ -429,7 +429,7 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 func common(f settings.Function) string {
 	return settings.Function{
 		Parameters: json.RawMessage("{}"), AllowedNetworks: f.AllowedNetworks, Owners: f.Owners, BlastRadius: f.BlastRadius,
-		HoldDays: f.HoldDays, Runbooks: f.Runbooks, Language: f.Language,
+		TrustedAccounts: f.TrustedAccounts, HoldDays: f.HoldDays, Runbooks: f.Runbooks, Language: f.Language,
 	}.Env()[settings.Variable]
 }
 

@@ -4,7 +4,7 @@
 //	A direct policy is detached and its owner is notified.
 //
 //	-- account.json --      the account before (package fakeaws)
-//	-- settings.json --     mode, parameters, allowedNetworks, owners; all optional
+//	-- settings.json --     mode, parameters, allowedNetworks, trustedAccounts, owners; all optional
 //	-- event.json --        what happens; event-2.json and so on come after it
 //	-- account-2.json --    what people did to the account before event-2 (package fakeaws, Alter)
 //	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported, and proven is
@@ -194,6 +194,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 		Mode            control.Mode               `json:"mode"`
 		Parameters      map[string]json.RawMessage `json:"parameters"`
 		AllowedNetworks []netip.Prefix             `json:"allowedNetworks"`
+		TrustedAccounts []string                   `json:"trustedAccounts"`
 		Owners          settings.Owners            `json:"owners"`
 		Roles           []string                   `json:"roles"`
 		BlastRadius     int                        `json:"blastRadius"`
@@ -252,7 +253,8 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder",
+		TrustedAccounts: set.TrustedAccounts,
+		Runbooks:        "https://example.com/", Account: "111122223333", Table: "warder",
 		LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
 		Topic:     "arn:aws:sns:us-east-1:111122223333:warder",
 		Halt:      "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
