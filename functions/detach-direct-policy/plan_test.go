@@ -13,8 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/iamuser"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 	"github.com/warder-aws/warder/pkg/test/scenario"
@@ -211,3 +213,35 @@ func TestNewPlanner_PolicyGroups(t *testing.T) {
 }
 
 func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "delivered-twice") }
+
+// waiting is a memory of what IAM did not show.
+type waiting struct {
+	remediation.Memory
+	what map[string]bool
+}
+
+func (w waiting) Awaited(context.Context) (map[string]bool, error) { return w.what, nil }
+
+// A policy that IAM did not show when the event came is as fresh as then for the sweep that finds it, and does not wait
+// if it makes an administrator; what was there before is not.
+func TestKeep_Awaited(t *testing.T) {
+	const everything = `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{
+		"alice": {Inline: map[string]fakeaws.Document{"new": everything, "old": everything}},
+	}})
+	p, err := newPlanner(a.IAM(), given(`{}`), func(context.Context, time.Duration) {}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := waiting{what: map[string]bool{direct{change.InlineUserPolicy, "NEW"}.of("ALICE"): true}}
+	found, err := p.Keep(t.Context(), event.Event{Detail: &event.Sweep{}}, memory, time.Time{})
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%d findings, %v", len(found), err)
+	}
+	for _, f := range found {
+		fresh := f.Changes[0].Target == "new"
+		if f.Fresh != fresh || (f.Urgency == remediation.Emergency) != fresh {
+			t.Errorf("of %s: fresh is %v, urgency %v", f.Changes[0].Target, f.Fresh, f.Urgency)
+		}
+	}
+}
