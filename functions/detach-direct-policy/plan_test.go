@@ -220,6 +220,8 @@ type waiting struct {
 	what map[string]bool
 }
 
+func (waiting) Saw(types.UserDetail) {}
+
 func (w waiting) Awaited(context.Context) (map[string]bool, error) { return w.what, nil }
 
 // A policy that IAM did not show when the event came is as fresh as then for the sweep that finds it, and does not wait
