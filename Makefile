@@ -26,6 +26,9 @@ GO_FLAGS := -tags lambda.norpc -trimpath -buildvcs=false
 GO_BUILD := CGO_ENABLED=0 go build $(GO_FLAGS) -ldflags "-s -w -buildid="
 
 CDK       := node_modules/.bin/cdk
+# What stayed of a deployment that failed or was removed is taken over: without this its names are taken. Drift is
+# reverted of stacks that exist.
+IMPORT     = $(if $(findstring --revert-drift,$(ARGS)),,--import-existing-resources)
 TOUR      := cdk.out/tour/manifest.json
 FUNCTIONS := $(patsubst functions/%/bootstrap/main.go,%,$(sort $(wildcard functions/*/bootstrap/main.go)))
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
@@ -77,7 +80,7 @@ bootstrap: synth ## prepare the account for deployments: once, in each region of
 
 .PHONY: deploy
 deploy: synth ## deploy to the AWS account of the credentials in the environment
-	@$(CDK) deploy --app cdk.out --all $(ARGS)
+	@$(CDK) deploy --app cdk.out --all $(IMPORT) $(ARGS)
 
 .PHONY: diff
 diff: synth ## show what a deployment would change

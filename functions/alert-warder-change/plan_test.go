@@ -148,6 +148,7 @@ func TestAbout_SimilarNames(t *testing.T) {
 		{"ssm", "name", "/warder/halt/x", false},
 		{"cloudformation", "stackName", "warder", true},
 		{"cloudformation", "stackName", "warder-eu-west-1", true},
+		{"cloudformation", "stackName", "warder-config", true},
 		{"cloudformation", "stackName", "arn:aws:cloudformation:" + account + "stack/warder/0a1b", true},
 		{"cloudformation", "stackName", "warder-test", false},
 		{"cloudformation", "stackName", "", false},

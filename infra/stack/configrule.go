@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsconfig"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
@@ -86,13 +87,20 @@ func plainText(value json.RawMessage) string {
 	return string(value)
 }
 
-// newConfigRules adds the managed rules to the stack of the region that the settings name. Periodic rules belong in one
-// region: in each they would evaluate all users again. The region needs a recorder already.
+// NewConfigRules adds a stack with the managed rules, in the region that the settings name. Periodic rules belong in one
+// region: in each they would evaluate all users again. AWS Config refuses a rule where it has no recorder: in a stack of
+// their own the rules fail by themselves, and after everything else is deployed. The id is also the stack's name. It is
+// nil if the settings do not ask for rules.
 // https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html
-func newConfigRules(stack awscdk.Stack, props *HubProps, region string) {
-	if !props.Settings.CreateConfigRules || props.Settings.ConfigRegion != region {
-		return
+// https://docs.aws.amazon.com/config/latest/APIReference/API_PutConfigRule.html (NoAvailableConfigurationRecorder)
+func NewConfigRules(scope constructs.Construct, id string, hub *Hub) awscdk.Stack {
+	props := hub.props
+	if !props.Settings.CreateConfigRules {
+		return nil
 	}
+	stack := newStack(scope, id, props.Settings, props.Settings.ConfigRegion,
+		"Warder: the rules of AWS Config that start it. They need a recorder that records IAM")
+	tag(stack, "config", props.Settings)
 	rules, _ := props.configRules() // Validate has returned the error
 	for _, rule := range rules {
 		made := &awsconfig.CfnConfigRuleProps{
@@ -112,4 +120,5 @@ func newConfigRules(stack awscdk.Stack, props *HubProps, region string) {
 		}
 		awsconfig.NewCfnConfigRule(stack, jsii.String("Config"+pascal(rule.Name)), made)
 	}
+	return stack
 }

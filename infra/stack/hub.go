@@ -36,7 +36,7 @@ type Hub struct {
 	Key    awskms.IKey   // of the topic; nil if the settings name a topic without one
 	Halt   awsssm.StringParameter
 
-	LedgerKey awskms.Key // of the secret that the ledger's items are sealed with
+	LedgerKey awskms.IKey // of the secret that the ledger's items are sealed with
 
 	Failed      awssqs.Queue // what a function could not handle in all its tries
 	Undelivered awssqs.Queue // what EventBridge or SNS could not hand to a function
@@ -108,6 +108,10 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		Description: jsii.String("Subscribe to it to be notified of everything Warder finds and does"),
 		Value:       hub.Topic.TopicArn(),
 	})
+	awscdk.NewCfnOutput(stack, jsii.String("LedgerKeyArn"), &awscdk.CfnOutputProps{
+		Description: jsii.String("The ledger opens with this key alone: the setting ledgerKey, to deploy over a ledger that stayed"),
+		Value:       hub.LedgerKey.KeyArn(),
+	})
 	return hub
 }
 
@@ -137,7 +141,6 @@ func (h *Hub) addFunctions() {
 		functions = append(functions, f)
 		h.names.Roles = append(h.names.Roles, *f.Role().RoleName())
 	}
-	newConfigRules(h.Stack, h.props, h.props.Settings.HubRegion)
 	h.names.Quarantine = newQuarantine(h.Stack, h.props.Settings)
 	for i, c := range h.props.Controls {
 		document := h.props.functionSettings(c, h.names).Env()[settings.Variable]
@@ -167,8 +170,7 @@ func tag(stack awscdk.Stack, part string, s settings.Settings) {
 type Region struct{ awscdk.Stack }
 
 // NewRegion adds the stack of one more region: it forwards what happens there to the hub's bus, in one hop.
-// The Config rules are there as well, if it is their region. The id is also the stack's name. It panics on a
-// region that is not in the hub's settings.
+// The id is also the stack's name. It panics on a region that is not in the hub's settings.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html
 func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Region {
 	if props == nil || props.Hub == nil {
@@ -200,7 +202,6 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 		add(fmt.Sprintf("Forward%d", i+1), "Forwards to the hub what starts a control", p)
 	}
 	hub.watchRegion(add)
-	newConfigRules(stack, hub.props, region)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.
 	alarm := notEmpty(undelivered).alarm(*stack.StackName()+"-undelivered",

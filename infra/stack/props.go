@@ -132,11 +132,19 @@ func NewApp(folder *string) awscdk.App {
 	})
 }
 
-// NewStacks adds the hub, and a stack for each other region of the settings, under their usual names.
+// NewStacks adds the hub, a stack for each other region of the settings, and one of Config rules if they ask for them,
+// under their usual names. The Config rules come last: a deployment ends with the first stack that fails.
 func NewStacks(scope constructs.Construct, props *HubProps) *Hub {
 	hub := NewHub(scope, settings.Product, props)
+	before := []awscdk.Stack{hub.Stack}
 	for _, region := range hub.props.Settings.Regions {
-		NewRegion(scope, settings.Product+"-"+region, &RegionProps{Hub: hub, Region: region})
+		before = append(before,
+			NewRegion(scope, settings.Product+"-"+region, &RegionProps{Hub: hub, Region: region}).Stack)
+	}
+	if rules := NewConfigRules(scope, settings.ConfigStack, hub); rules != nil {
+		for _, stack := range before {
+			rules.AddStackDependency(stack, jsii.String("it may fail for want of a recorder"))
+		}
 	}
 	return hub
 }
@@ -167,10 +175,11 @@ func (p *HubProps) Validate() error {
 	}
 	// SNS accepts a message only in the topic's own region, and an alarm notifies only topics of its own.
 	for name, address := range map[string]string{
-		"topic": p.Settings.Notify.Topic, "topicKey": p.Settings.Notify.TopicKey,
+		"notify.topic": p.Settings.Notify.Topic, "notify.topicKey": p.Settings.Notify.TopicKey,
+		"ledgerKey": p.Settings.LedgerKey,
 	} {
 		if named, err := arn.Parse(address); err == nil && named.Region != p.Settings.HubRegion {
-			faults = append(faults, fmt.Errorf("notify.%s is in %q: it has to be in the hub's region %s, "+
+			faults = append(faults, fmt.Errorf("%s is in %q: it has to be in the hub's region %s, "+
 				"where the functions and the alarms are", name, named.Region, p.Settings.HubRegion))
 		}
 	}

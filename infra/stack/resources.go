@@ -108,16 +108,25 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 }
 
 // addTopicAndKeys adds the topic of all notices and its key, the stack's own or those that the settings name, and the
-// key of the ledger: that of the stack's own topic, or one for it alone. Who may publish to a topic elsewhere, and who
-// is subscribed to it, is decided there.
+// key of the ledger: that of the stack's own topic, or one for it alone, or that of a ledger that stayed when Warder was
+// removed, whose seals open with no other. Who may publish to a topic elsewhere, and who is subscribed to it, is decided
+// there.
 func (h *Hub) addTopicAndKeys() {
 	s := h.props.Settings
+	if s.LedgerKey != "" {
+		h.LedgerKey = awskms.Key_FromKeyArn(h.Stack, jsii.String("LedgerKey"), jsii.String(s.LedgerKey))
+	}
 	if s.Notify.Topic == "" {
-		h.LedgerKey = newKey(h.Stack, "TopicKey", "Messages of Warder's topic, and seals of its ledger", true, s)
-		h.Key, h.Topic = h.LedgerKey, newTopic(h.Stack, h.LedgerKey, s)
+		key := newKey(h.Stack, "TopicKey", "Messages of Warder's topic, and seals of its ledger", true, s)
+		h.Key, h.Topic = key, newTopic(h.Stack, key, s)
+		if h.LedgerKey == nil {
+			h.LedgerKey = key
+		}
 		return
 	}
-	h.LedgerKey = newKey(h.Stack, "LedgerKey", "Seals of Warder's ledger", false, s)
+	if h.LedgerKey == nil {
+		h.LedgerKey = newKey(h.Stack, "LedgerKey", "Seals of Warder's ledger", false, s)
+	}
 	h.Topic = awssns.Topic_FromTopicArn(h.Stack, jsii.String("Notices"), jsii.String(s.Notify.Topic))
 	if s.Notify.TopicKey != "" {
 		h.Key = awskms.Key_FromKeyArn(h.Stack, jsii.String("TopicKey"), jsii.String(s.Notify.TopicKey))

@@ -97,26 +97,47 @@ func parseBucket(n *strictjson.Node) string {
 	return name
 }
 
-// parseTags reads tags for every resource.
-// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+// tagValue is what IAM takes as the value of a tag; other services take more.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
+var tagValue = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
+
+// maxTags is how many tags a resource can have, without Warder's own.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+const maxTags = 50 - 1
+
+// parseTags reads tags for every resource. IAM refuses what other services take, in the middle of a deployment: it
+// compares keys without case, and neither keys nor values begin with aws:.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
 func parseTags(n *strictjson.Node) map[string]string {
 	if n == nil {
 		return nil
 	}
 	tags := map[string]string{}
+	seen := map[string]string{strings.ToLower(Product): Product}
 	n.Members(func(key string, value *strictjson.Node) {
 		tags[key] = value.Text()
-		switch {
-		case !tagKey().MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
+		lower := strings.ToLower(key)
+		switch same, twice := seen[lower]; {
+		case !tagKey().MatchString(key) || reserved(key):
 			value.Faultf("%q is not a tag key that AWS takes", key)
-		case key == Product:
+		case twice && same == Product:
 			value.Faultf("the tag %q is Warder's own", key)
+		case twice:
+			value.Faultf("the same key as %q: IAM compares keys without case", same)
 		case len([]rune(value.Text())) > 256:
 			value.Faultf("longer than 256 characters")
+		case !tagValue().MatchString(value.Text()) || reserved(value.Text()):
+			value.Faultf("%q is not a tag value that IAM takes: letters, digits, spaces and _ . : / = + - @, and not aws: "+
+				"at the beginning", value.Text())
 		}
+		seen[lower] = key
 	})
+	n.Refuse(strictjson.Object, len(tags) > maxTags, "%d tags: with Warder's own a resource has 50 at most", len(tags))
 	return tags
 }
+
+// reserved reports whether a key or value of a tag is one that only AWS sets.
+func reserved(text string) bool { return strings.HasPrefix(strings.ToLower(text), "aws:") }
 
 // channel is a Slack channel or conversation id; names can change, ids do not.
 var channel = lazyregexp.New(`^[CDG][A-Z0-9]{7,}$`)

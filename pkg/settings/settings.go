@@ -21,10 +21,11 @@ import (
 
 // Physical names. Everything else Warder deploys is named by CloudFormation.
 const (
-	Product       = "warder"       // stack name, tag and prefix
-	TableName     = "warder"       // the ledger
-	HaltParameter = "/warder/halt" // SSM parameter; any value but "no" stops changes
-	RolePath      = "/warder/"     // IAM path of every function's role
+	Product       = "warder"        // stack name, tag and prefix
+	ConfigStack   = "warder-config" // the stack of Config rules
+	TableName     = "warder"        // the ledger
+	HaltParameter = "/warder/halt"  // SSM parameter; any value but "no" stops changes
+	RolePath      = "/warder/"      // IAM path of every function's role
 )
 
 // FunctionName is the Lambda function of a control.
@@ -53,6 +54,7 @@ type Settings struct {
 	ConfigRegion      string              // the one region of those rules: the hub's, or one of Regions
 	ConfigRules       map[string][]string // AWS's name of a managed rule → names that it has in this account
 	AssetBucket       string              // bucket of the functions' code, for StackSets; empty: the CDK's own
+	LedgerKey         string              // ARN of the KMS key of a ledger that stayed; empty: the stack's own
 	Tags              map[string]string   // on every resource, beside Warder's own
 	Controls          map[string]Control  // of every control, by id; tools have none
 }
@@ -172,6 +174,7 @@ func Parse(data []byte, controls []control.Control) (Settings, error) {
 		ConfigRegion:      cmp.Or(read[string](r, "configRegion"), hub),
 		ConfigRules:       parseConfigRules(r.node("configRules")),
 		AssetBucket:       parseBucket(r.node("assetBucket")),
+		LedgerKey:         parseARN(r.node("ledgerKey"), "kms"),
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),
 	}

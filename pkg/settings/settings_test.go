@@ -146,7 +146,7 @@ func TestParseRefuses(t *testing.T) {
 			[]string{
 				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, ` +
 					`holdDays, administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
-					`assetBucket, tags, controls`,
+					`assetBucket, ledgerKey, tags, controls`,
 			}},
 		{"a region where IAM's events never arrive", `"hubRegion": "us-gov-west-1"`, `"hubRegion": "eu-west-1"`,
 			[]string{
@@ -272,6 +272,13 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`assetBucket: "Code" is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it`},
 		},
 		{"Warder's own tag", `"team"`, `"warder"`, []string{`tags.warder: the tag "warder" is Warder's own`}},
+		{"Warder's own tag in other letters", `"team"`, `"Warder"`, []string{`tags.Warder: the tag "Warder" is Warder's own`}},
+		{"a tag value that IAM refuses", `"platform"`, `"R&D"`, []string{`tags.team: "R&D" is not a tag value that IAM takes: ` +
+			`letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
+		{"a tag value that AWS keeps for itself", `"platform"`, `"AWS:x"`, []string{`tags.team: "AWS:x" is not a tag value that ` +
+			`IAM takes: letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
+		{"a tag twice, as IAM reads it", `{"team": "platform"}`, `{"team": "platform", "Team": "x"}`,
+			[]string{`tags.Team: the same key as "team": IAM compares keys without case`}},
 		{
 			"a tag that AWS keeps for itself",
 			`"team"`,
@@ -328,7 +335,7 @@ func TestParseRefuses(t *testing.T) {
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
 				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, holdDays, ` +
-					`administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, tags, controls`,
+					`administrators, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, ledgerKey, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,
@@ -417,5 +424,40 @@ func TestAddressesAreEveryOneOnce(t *testing.T) {
 	if diff := cmp.Diff([]string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"},
 		o.Addresses()); diff != "" {
 		t.Errorf("addresses with one (-want +got):\n%s", diff)
+	}
+}
+
+// Every character that IAM refuses in a tag is refused before a deployment, and no other.
+func TestTags_Characters(t *testing.T) {
+	for _, tc := range []struct {
+		kind, characters string
+		want             bool
+	}{
+		{"taken", "aZ09_.:/=+-@ é한\u3000²", true},
+		{"refused", "&,;'\"()[]{}<>!?#$%^*|\\~`\t\n\r\x00\x7f\u200b😀\u0301", false},
+	} {
+		for _, r := range tc.characters {
+			value, err := json.Marshal("a" + string(r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, document := range []string{
+				`{"tags": {"team": ` + string(value) + `}}`, `{"tags": {` + string(value) + `: "x"}}`,
+			} {
+				if _, err := Parse([]byte(document), controls); (err == nil) != tc.want {
+					t.Errorf("%s is to be %s: %v", document, tc.kind, err)
+				}
+			}
+		}
+	}
+	many := map[string]string{}
+	for i := range 50 {
+		if _, err := Parse([]byte(`{"tags": `+string(compact(many))+`}`), controls); err != nil {
+			t.Errorf("%d tags: %v", i, err)
+		}
+		many[strings.Repeat("k", i+1)] = ""
+	}
+	if _, err := Parse([]byte(`{"tags": `+string(compact(many))+`}`), controls); err == nil {
+		t.Error("50 tags and Warder's own are taken")
 	}
 }
