@@ -42,10 +42,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	who := call.Identity
 	origin := p.allowed.Evaluate(&call.Record)
 	outside := origin.Place == network.Outside
-	key := strings.Join([]string{call.Name, who.Name(), who.PrincipalID, c.target, call.SourceIP, call.VPCEndpoint}, "|")
 	f := remediation.Finding{
 		Subject: name(who).String(), Title: c.title, Severity: c.severity,
-		Handling: remediation.Handling{Fresh: true, Alert: true, Once: remediation.Once{Key: key, For: remediation.Quiet}},
+		Handling: remediation.Handling{Fresh: true, Alert: true},
 		Text:     i18n.Sentences(i18n.T("%s %s in %s from %s.", said(who), c.did, call.Region, origin.Describe()), c.more),
 		Facts:    facts(call, c, origin, e.Time),
 	}
@@ -55,11 +54,16 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	switch {
 	case who.Kind() == event.Root:
 		f.Severity = control.Critical
-	case outside:
+	case outside, unknown(who, e.Account):
 		f.Severity = control.High
-	case origin.Place == network.Foreign && f.Severity == control.Low:
+	// The name of a session is whatever its caller chose: without a place nothing says who it was.
+	case (origin.Place == network.Foreign || origin.Place == network.Unknown && who.Kind() == event.AssumedRole) &&
+		f.Severity == control.Low:
 		f.Severity = control.Medium
 	}
+	f.Once = remediation.Once{For: remediation.Quiet, Key: strings.Join([]string{
+		call.Name, who.Name(), who.AccountID, who.PrincipalID, c.target, call.SourceIP, call.VPCEndpoint, string(f.Severity),
+	}, "|")}
 	f.Advice = i18n.T("Nothing, if it was them. If not: %s %s", c.end, stop(who))
 	if !outside {
 		return []remediation.Finding{f}, nil
@@ -173,6 +177,11 @@ func fingerprint(key string) string {
 	}
 	sum := sha256.Sum256(raw)
 	return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
+}
+
+// unknown reports whether nobody of the account made the call, or nobody knows who did.
+func unknown(who event.Identity, account string) bool {
+	return who.Kind() == event.Unidentified || who.Kind() == event.AWSAccount || who.AccountID != account
 }
 
 // name is who made the call. The session of IAM Identity Center bears the user's name.

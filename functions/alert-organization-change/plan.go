@@ -95,7 +95,7 @@ func permissionSet(c *event.APICall) (control.Severity, i18n.Message) {
 	}
 	document, ok := c.Param("inlinePolicy")
 	if !ok {
-		return control.High, i18n.T("Its new policy is not in the event.")
+		return control.Medium, i18n.T("Its new policy is not in the event.")
 	}
 	assessed := policy.Assess(policy.Holder{}, document)
 	switch assessed.Level {

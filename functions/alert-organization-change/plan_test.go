@@ -25,7 +25,7 @@ func TestPermissionSet(t *testing.T) {
 		request event.Fields
 		want    control.Severity
 	}{
-		{"nothing is said", nil, control.High},
+		{"nothing is said", nil, control.Medium},
 		{"not JSON", inline("x"), control.High},
 		{"harmless", inline(`{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}`), control.Medium},
 		{"a way", inline(`{"Statement":{"Effect":"Allow","Action":"iam:CreateAccessKey","Resource":"*"}}`), control.High},

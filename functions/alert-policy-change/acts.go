@@ -117,7 +117,7 @@ var acts = map[string]map[string]act{
 			i18n.T("deactivated an MFA device of %s", user)},
 		"DeleteVirtualMFADevice": {i18n.T("Virtual MFA device deleted"), medium, "${serialNumber}", asItIs,
 			i18n.T("deleted MFA device %s", arg("serialNumber"))},
-		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", asItIs,
+		"CreateLoginProfile": {i18n.T("Console password created"), medium, "", password,
 			i18n.T("created a console password for %s", user)},
 		"UpdateLoginProfile": {i18n.T("Console password changed"), medium, "", asItIs,
 			i18n.T("changed the console password of %s", user)},

@@ -132,7 +132,21 @@ func byPolicy(parameter, version string, of func(c *event.APICall, text string) 
 // created assesses a new user, who may be exempt from birth.
 func (p *planner) created(ctx context.Context, c *event.APICall) ([]assessment, error) {
 	exempt, err := p.exemption(ctx, c)
-	return append([]assessment{{}}, exempt...), err
+	return append([]assessment{byMachine(c)}, exempt...), err
+}
+
+// password assesses a new console password.
+var password = byEvent(byMachine)
+
+// byMachine assesses that the role of a machine made what people sign in with: the credentials of the machine may have
+// been taken from it, and what was made outlives them.
+func byMachine(c *event.APICall) assessment {
+	machine := c.Machine()
+	if machine == "" || c.Identity.Service() == formation {
+		return assessment{}
+	}
+	return worse(high, i18n.Message{}, i18n.T("The call was made with the role of a machine or function, %s: whoever "+
+		"took its credentials can stay this way.", machine))
 }
 
 // worse is the assessment that a call is worse than it looks.
@@ -172,11 +186,18 @@ func denies(text string) bool { yes, _ := policy.Denies(text); return yes }
 // submitted assesses a document that was put, which the event holds as it was submitted.
 func submitted(c *event.APICall) assessment {
 	text, ok := c.Param("policyDocument")
-	if !ok {
-		return worse(high, i18n.Message{}, i18n.T("The event does not contain the document: read it in the account."))
+	switch {
+	case c.Omitted():
+		return omitted
+	case !ok:
+		return assessment{because: i18n.T("The event does not contain the document: read it in the account.")}
 	}
 	return gained(assessRights(c, text), i18n.Message{})
 }
+
+// omitted is the assessment of a call whose parameters CloudTrail left out.
+var omitted = worse(high, i18n.Message{}, i18n.T("The parameters of the call are too large to be recorded, which "+
+	"those of an ordinary policy are not: read it in the account."))
 
 // version assesses the document of a managed policy, which is in effect only if it is the default
 // version and somebody holds the policy. Who holds it is not read.
@@ -372,8 +393,11 @@ func lets(c *event.APICall, t policy.Trust, unknown []string) assessment {
 	if !ok {
 		text, ok = c.Param("assumeRolePolicyDocument")
 	}
-	if !ok {
-		return worse(high, i18n.Message{}, i18n.T("The event does not contain the trust policy: read it in the account."))
+	switch {
+	case c.Omitted():
+		return omitted
+	case !ok:
+		return assessment{because: i18n.T("The event does not contain the trust policy: read it in the account.")}
 	}
 	_, err := policy.Trusts(text)
 	others := slices.DeleteFunc(t.Accounts, func(account string) bool { return account == c.RecipientAccount })

@@ -102,7 +102,7 @@ var (
 )
 
 // finding describes a call. In CloudFormation's hands what is medium is low, because somebody wrote and
-// deployed a template; what is worse stays so.
+// deployed a template; what is worse stays so, and so do credentials.
 func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) remediation.Finding {
 	title, severity := i18n.Or(v.title, a.title), cmp.Or(v.severity, a.severity)
 	user, named := c.User()
@@ -141,7 +141,9 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 		if byTemplate && v.severity.Rank() < control.High.Rank() {
 			text = i18n.Sentences(text, i18n.T("CloudFormation made this change, for a stack that is not Warder's."))
 		}
-	case byTemplate && severity == control.Medium:
+	case byTemplate && severity == control.Medium && !lasting[c.Name],
+		// What a service does with the role that is its own follows from a call that is recorded where it was made.
+		v.severity == "" && c.Identity.ServiceLinked() && !root:
 		severity = control.Low
 	}
 	f := remediation.Finding{
@@ -166,6 +168,12 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 		f.Subject = "unnamed user"
 	}
 	return f
+}
+
+// lasting are the calls that make what somebody can come back with, whoever deployed the template.
+var lasting = map[string]bool{
+	"CreateAccessKey": true, "CreateLoginProfile": true, "UpdateLoginProfile": true,
+	"CreateServiceSpecificCredential": true, "UploadSSHPublicKey": true, "UploadSigningCertificate": true,
 }
 
 // advise is the advice for a call about nothing of Warder's.

@@ -142,6 +142,11 @@ var grave = map[string]i18n.Message{
 	"signin:PasswordUpdated":               i18n.T("Root user's password was changed"),
 }
 
+// ownSignIn are calls about the root user's own sign-in that change nothing when they fail.
+var ownSignIn = map[string]bool{
+	"iam:ChangePassword": true, "signin:ExternalIdPDirectoryLogin": true, "signin:PasswordUpdated": true,
+}
+
 // billingServices are those in whose events billing work is recorded. Of the account's own settings
 // only the address that invoices go to is among it.
 // https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/logging-using-cloudtrail.html
@@ -182,6 +187,13 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Privileged task of a central root session"), control.Medium,
 			i18n.T("A central team started this session with AssumeRoot. Check that the task was approved; the AssumeRoot " +
 				"event in the management or delegated account names the caller.")}
+	case a.Name == "CreateServiceLinkedRole" && !a.failed:
+		return assessment{i18n.T("Service-linked role created for the root user"), control.Low,
+			i18n.T("A service makes such a role for itself when it is set up, and nobody else can use it. Ask who set it up " +
+				"as the root user.")}
+	case a.failed && !a.Denied() && ownSignIn[a.service()+":"+a.Name]:
+		return assessment{i18n.T("Root user's %s failed", name), control.Low,
+			i18n.T("A single failure is usually a typo. If nobody knows of it, change the root password, and check its MFA.")}
 	case a.Denied():
 		return assessment{i18n.T("Root user was denied %s", name), control.High,
 			i18n.Sentences(ask, i18n.T("It was blocked this time, probably by a policy of the organization."))}

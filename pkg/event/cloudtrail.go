@@ -69,6 +69,28 @@ func (r *Record) Address() (netip.Addr, bool) {
 	return a.Unmap(), true
 }
 
+// Omitted reports whether CloudTrail left out the parameters of the request because they are over 100 KB. White space
+// counts there and not in the length of a policy, so that whoever pads a document hides it
+// (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
+func (r *Record) Omitted() bool { return r.Request.bool("omitted") }
+
+// Machine is the instance, function or task whose role made the call, by what AWS records of that; empty if there is
+// none, or it is not recorded. Whoever took the credentials of a machine is recorded as the machine.
+//
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+func (r *Record) Machine() string {
+	who, name := r.Identity, r.Identity.SessionName()
+	switch id, ok := strings.CutPrefix(name, "i-"); {
+	case who.Kind() != AssumedRole:
+	case who.IssuedTo != "":
+		return last(who.IssuedTo, ":")
+	case who.Session.OfInstance, strings.Contains(r.UserAgent, "exec-env/AWS_Lambda_"),
+		ok && (len(id) == 8 || len(id) == 17) && strings.Trim(id, "0123456789abcdef") == "":
+		return name
+	}
+	return ""
+}
+
 // APICall is a call of an AWS API, made by whoever Identity says, allowed or not.
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-events.html

@@ -27,6 +27,7 @@ type Identity struct {
 	InvokedBy   string // see ByAWS: it may name the console or another tool, behind which there is a person
 	Session     Session
 	OnBehalfOf  string // user id of the person of IAM Identity Center for whom the call was made
+	IssuedTo    string // what the credentials were issued to, if that is no person: ARN of a function or a task
 }
 
 // Session is the temporary session that the call was made with, zero if it was made with long-lived credentials.
@@ -35,6 +36,8 @@ type Session struct {
 	Issuer           Issuer
 	MFAAuthenticated bool
 	CreationDate     string // as written
+	// the credentials were fetched by an EC2 instance from its metadata service
+	OfInstance bool
 	// a session of AssumeRoot: a central team's task in a member account, not the root user signing in
 	AssumedRoot bool
 }
@@ -235,6 +238,12 @@ func (i Identity) Through() string {
 // ByAgent reports whether the call came through the AWS MCP Server, which calls for programs that act by themselves.
 func (i Identity) ByAgent() bool { return i.InvokedBy == "aws-mcp.amazonaws.com" }
 
+// ServiceLinked reports whether it is a role that a service made for itself. Nobody else can assume it, nor make a role
+// under that path (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html).
+func (i Identity) ServiceLinked() bool {
+	return strings.HasPrefix(resource(i.RoleARN()), "role/aws-service-role/")
+}
+
 func identity(f Fields) Identity {
 	session := f.Object("sessionContext")
 	issuer := session.Object("sessionIssuer")
@@ -255,7 +264,9 @@ func identity(f Fields) Identity {
 			MFAAuthenticated: session.bool("attributes", "mfaAuthenticated"),
 			CreationDate:     session.text("attributes", "creationDate"),
 			AssumedRoot:      session.bool("assumedRoot"),
+			OfInstance:       session.text("ec2RoleDelivery") != "",
 		},
+		IssuedTo:   cmp.Or(f.text("inScopeOf", "credentialsIssuedTo"), f.text("inScopeOf", "sourceArn")),
 		OnBehalfOf: f.text("onBehalfOf", "userId"),
 	}
 	if i.UserName == HiddenUserName {

@@ -53,12 +53,16 @@ func (p Planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 	kind, severity, because := p.Kinds[o.What], control.Severity(o.Severity), i18n.Message{}
 	if rule, ok := p.Rules[o.Severity]; ok {
 		severity, because = rule(c)
+		if c.Omitted() {
+			severity, because = control.High, i18n.T("The parameters of the call are too large to be recorded: see in the "+
+				"account what it did.")
+		}
 	}
 	if severity.Rank() == 0 {
 		return nil, nil
 	}
-	// Somebody wrote and deployed a template.
-	if c.Identity.Service() == "cloudformation.amazonaws.com" && severity == control.Medium {
+	// Somebody wrote and deployed a template. A credential is somebody's all the same.
+	if c.Identity.Service() == "cloudformation.amazonaws.com" && severity == control.Medium && o.What != "credential" {
 		severity = control.Low
 	}
 	about := subject(c)
