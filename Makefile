@@ -25,7 +25,11 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 GO_FLAGS := -tags lambda.norpc -trimpath -buildvcs=false
 GO_BUILD := CGO_ENABLED=0 go build $(GO_FLAGS) -ldflags "-s -w -buildid="
 
-CDK       := node_modules/.bin/cdk
+# The settings: SETTINGS=../acme/warder.json, in the environment or on the command line. The path is taken as it is.
+path       = '$(subst ','\'',$(1))'
+SETTINGS_FILE = $(if $(value SETTINGS),$(call path,$(value SETTINGS)),cdk.json)
+unexport SETTINGS
+CDK        = $(if $(value SETTINGS),WARDER_SETTINGS_FILE=$(SETTINGS_FILE)) node_modules/.bin/cdk
 # What stayed of a deployment that failed or was removed is taken over: without this its names are taken. Drift is
 # reverted of stacks that exist.
 IMPORT     = $(if $(findstring --revert-drift,$(ARGS)),,--import-existing-resources)
@@ -88,13 +92,13 @@ diff: synth ## show what a deployment would change
 
 .PHONY: preview
 preview: $(WARDER) ## show whom it would notify of what, in the AWS account of the credentials, before it is deployed
-	@$(WARDER) $@ --settings cdk.json $(ARGS)
+	@$(WARDER) $@ --settings $(SETTINGS_FILE) $(ARGS)
 
 ##@ Operate (the account of the credentials in the environment, or a local one at AWS_ENDPOINT_URL)
 
 .PHONY: doctor
 doctor: $(WARDER) ## check what Warder needs of the account, and how it is there: ARGS="--json"
-	@$(WARDER) $@ --settings cdk.json $(ARGS)
+	@$(WARDER) $@ --settings $(SETTINGS_FILE) $(ARGS)
 
 .PHONY: explain undo halt resume release sweep drill redrive report
 explain: ## show what was done and why: KEY=... or USER=... or POLICY=... or ID=...
@@ -154,7 +158,16 @@ bin/warder: $(call go_files,infra/warder infra/warder/* functions/*) $(SHARED) $
 	@echo "building infra/warder ..." >&2
 	@go build -o $@ ./infra/warder
 
-cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed
+# Which settings the template was made with.
+bin/settings: FORCE
+	@mkdir -p $(@D)
+	@test -f $(SETTINGS_FILE) || { echo "SETTINGS: there is no file" $(SETTINGS_FILE) >&2; exit 1; }
+	@now=$$(cksum -- $(SETTINGS_FILE)); [ "$$now" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$now" >$@
+
+.PHONY: FORCE
+FORCE:
+
+cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed bin/settings
 	@echo "synthesizing the template (the first time compiles the CDK, about a minute) ..."
 	@$(CDK) synth --quiet --no-notices --no-lookups
 	@touch $@

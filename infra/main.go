@@ -1,8 +1,9 @@
-// Command infra is Warder's CDK app: the constructs of package stack with the settings of cdk.json. The CDK's
-// command line runs it; it calls no AWS API.
+// Command infra is Warder's CDK app: the constructs of package stack with the settings of cdk.json, or of the file that
+// SETTINGS names. The CDK's command line runs it; it calls no AWS API.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func main() {
 
 func run() error {
 	app := stack.NewApp(nil)
-	props, err := stack.FromContext(app)
+	given, props, err := read(app)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func run() error {
 	stack.NewStacks(app, props)
 	// The operator's command needs no checkout: the hub says which settings it was deployed with.
 	app.Node().FindChild(jsii.String(settings.Product)).(awscdk.Stack).
-		AddMetadata(jsii.String(settings.Product), app.Node().TryGetContext(jsii.String("warder")))
+		AddMetadata(jsii.String(settings.Product), given)
 	app.Synth(nil)
 	if bucket := props.Settings.AssetBucket; bucket != "" {
 		folder := filepath.Join(*app.Outdir(), stack.CodeFolder)
@@ -47,4 +48,29 @@ func run() error {
 			bucket, folder, bucket)
 	}
 	return nil
+}
+
+// settingsFile is the environment variable with the path of a file of settings. The Makefile sets it to SETTINGS.
+const settingsFile = "WARDER_SETTINGS_FILE"
+
+// read returns the settings as they were written, and the props with them.
+func read(app awscdk.App) (given any, props *stack.HubProps, err error) {
+	path := os.Getenv(settingsFile)
+	if path == "" {
+		props, err = stack.FromContext(app)
+		return app.Node().TryGetContext(jsii.String(settings.Product)), props, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read settings: %w", err)
+	}
+	document, err := settings.Document(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read settings: %s: %w", path, err)
+	}
+	if props, err = stack.FromDocument(path, document); err != nil {
+		return nil, nil, err
+	}
+	err = json.Unmarshal(document, &given)
+	return given, props, err
 }

@@ -65,11 +65,17 @@ func FromContext(scope constructs.Construct) (*HubProps, error) {
 	if string(context) == "null" {
 		return new(HubProps).withDefaults()
 	}
+	return FromDocument("cdk.json: "+settings.Product, context)
+}
+
+// FromDocument returns the props with settings that are a JSON object. The error lists every fault in them, with the
+// name of the file.
+func FromDocument(file string, document []byte) (*HubProps, error) {
 	controls, err := functions.Controls()
 	if err != nil {
 		return nil, err
 	}
-	s, err := settings.Parse(context, controls)
+	s, err := settings.ParseFile(file, document, controls)
 	if err != nil {
 		return nil, err
 	}

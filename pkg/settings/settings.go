@@ -6,6 +6,7 @@ package settings
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/mail"
@@ -145,10 +146,35 @@ var retentions = []int{
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
 var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 
+// Document returns the settings in the text of a file: an object of settings alone, or a cdk.json, which has them in its
+// context. A cdk.json without them is an error: whoever names a file means what is in it.
+func Document(data []byte) (json.RawMessage, error) {
+	root, err := strictjson.Parse("settings", data)
+	if err != nil {
+		return nil, err
+	}
+	if !root.Is(strictjson.Object) {
+		return nil, errors.New("not a JSON object: write settings as in docs/settings.md, {} for the defaults")
+	}
+	if root.Field("context") == nil && root.Field("app") == nil {
+		return data, nil
+	}
+	set := root.Field("context").Field(Product)
+	if set == nil {
+		return nil, errors.New(`a cdk.json without settings: they are in its "context" under "` + Product + `"`)
+	}
+	return set.JSON(), nil
+}
+
 // Parse reads the "warder" context, a JSON object, for the given controls. The error joins every fault, each with its
 // path; an unknown key names the keys known at that place.
 func Parse(data []byte, controls []control.Control) (Settings, error) {
-	root, err := strictjson.Parse("cdk.json: warder", data)
+	return ParseFile("cdk.json: warder", data, controls)
+}
+
+// ParseFile is Parse for settings of a file that faults name so.
+func ParseFile(file string, data []byte, controls []control.Control) (Settings, error) {
+	root, err := strictjson.Parse(file, data)
 	if err != nil {
 		return Settings{}, err
 	}

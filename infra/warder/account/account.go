@@ -176,21 +176,19 @@ func Read(path string, controls []control.Control) (Settings, error) {
 	if err != nil {
 		return Settings{}, fmt.Errorf("read settings: %w", err)
 	}
-	var cdk struct {
-		Output  string
-		Context *struct{ Warder json.RawMessage }
+	document, err := settings.Document(data)
+	if err != nil {
+		return Settings{}, fmt.Errorf("read settings: %s: %w", path, err)
 	}
+	var cdk struct{ Output string }
 	if err := json.Unmarshal(data, &cdk); err != nil {
 		return Settings{}, fmt.Errorf("read settings: %s: %w", path, err)
 	}
 	s := Settings{Source: path, File: path}
-	if cdk.Context != nil {
-		data = cdk.Context.Warder
-	}
 	if cdk.Output != "" {
 		s.Synth = filepath.Join(filepath.Dir(path), cdk.Output)
 	}
-	return s, s.parse(data, controls, "read settings: "+path)
+	return s, s.parse(document, controls, "read settings: "+path)
 }
 
 // Faults are all that is wrong with settings, a line each.

@@ -49,8 +49,16 @@ func TestRead(t *testing.T) {
 	if err != nil || s.HubRegion != "us-gov-west-1" || s.Synth != "" {
 		t.Errorf("settings alone: %v, %s, %s", err, s.HubRegion, s.Synth)
 	}
-	if s, err = Read(file("none.json", `{"context":{}}`), controls(t)); err != nil || s.HubRegion != "us-east-1" {
+	if s, err = Read(file("none.json", `{"context":{"warder":{}}}`), controls(t)); err != nil ||
+		s.HubRegion != "us-east-1" {
 		t.Errorf("no settings: %v, %s", err, s.HubRegion)
+	}
+	for name, text := range map[string]string{
+		"without.json": `{"context":{}}`, "app.json": `{"app":"go run ./infra"}`, "null.json": `null`, "list.json": `[]`,
+	} {
+		if _, err := Read(file(name, text), controls(t)); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 	var faults Faults
 	if _, err = Read(file("wrong.json", `{"hubRegoin":"x","blastRadius":0}`), controls(t)); !errors.As(err, &faults) ||

@@ -26,7 +26,7 @@ func TestMake(t *testing.T) {
 	env := []string{"USER=whoever", "REASON=of the environment", "LANGUAGE=fr"}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, "MAKE") && name != "MFLAGS" && name != "ARGS" {
+		if !strings.HasPrefix(name, "MAKE") && name != "MFLAGS" && name != "ARGS" && name != "SETTINGS" {
 			env = append(env, variable)
 		}
 	}
@@ -70,6 +70,10 @@ func TestMake(t *testing.T) {
 		{"a resume", []string{"resume"}, []string{"resume"}},
 		{"a redrive", []string{"redrive", "ARGS=--json"}, []string{"redrive", "--json"}},
 		{"a doctor", []string{"doctor"}, []string{"doctor", "--settings", "cdk.json"}},
+		{"a doctor with settings elsewhere", []string{"doctor", "SETTINGS=../it's $(shell touch " + touched + ").json"},
+			[]string{"doctor", "--settings", "../it's $(shell touch " + touched + ").json"}},
+		{"a preview with settings elsewhere", []string{"preview", "SETTINGS=/etc/a  b; touch " + touched},
+			[]string{"preview", "--settings", "/etc/a  b; touch " + touched}},
 		{"a preview", []string{"preview", "ARGS=--json detach-direct-policy"},
 			[]string{"preview", "--settings", "cdk.json", "--json", "detach-direct-policy"}},
 	}
