@@ -26,14 +26,14 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 		return nil, nil
 	}
 	s := signIn{SignIn: d, kind: d.Kind(), origin: p.allowed.Evaluate(&d.Record)}
-	if d.Renewed() && !s.Failed() && s.origin.Place != network.Outside && s.origin.Place != network.Foreign {
-		return nil, nil // a program goes on with what it was signed in for
+	if s.expected() {
+		return nil, nil
 	}
 	v := s.assessment()
 	f := remediation.Finding{
 		Subject: s.name(), Title: v.title, Severity: v.severity, Text: i18n.Sentences(s.text(), v.more), Advice: v.advice,
 		Facts:    s.facts(e),
-		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: remediation.Quiet}},
+		Handling: remediation.Handling{Fresh: true, Once: remediation.Once{Key: s.key(v), For: s.quiet()}},
 	}
 	if s.kind == event.IAMUser { // of others there is no owner to look up
 		f.User = d.Identity.UserName
@@ -46,6 +46,31 @@ type signIn struct {
 	*event.SignIn
 	kind   event.Kind
 	origin network.Origin
+}
+
+// expected reports whether nobody signed in and nothing is new: a program inside goes on with what it was signed in for,
+// or has AWS credentials and gets a token for them, which is daily work of roles anywhere. Of the root user neither is.
+func (s signIn) expected() bool {
+	inside := s.origin.Place != network.Outside && s.origin.Place != network.Foreign
+	switch {
+	case s.kind == event.Root && !s.Failed():
+		return false
+	case s.Exchanged():
+		return inside || s.kind != event.IAMUser && s.kind != event.Root
+	}
+	return s.Renewed() && inside
+}
+
+// programs is how long a person's session in the browser can be, and what programs get from it.
+// https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html
+const programs = 12 * time.Hour
+
+// quiet is for how long the same is not notified again: not every record of a program's says that it only renews.
+func (s signIn) quiet() time.Duration {
+	if s.ForProgram() && s.Identity.Session.CreationDate != "" {
+		return programs
+	}
+	return remediation.Quiet
 }
 
 // assessment is what a sign-in is notified as.
@@ -100,13 +125,25 @@ func (s signIn) assessment() assessment {
 	switch {
 	case s.Name == "SwitchRole":
 		v.title = i18n.T("Role switched in the console")
+	case s.Exchanged():
+		v.title = i18n.T("%s got a program token", s.who())
+	case s.Renewed():
+		v.title = i18n.T("%s renewed a program token", s.who())
 	case s.ForProgram():
 		v.title = i18n.T("%s signed in for a program", s.who())
+	}
+	if s.Remote() && !s.Renewed() {
+		v.severity = control.Medium
+		advice = append(advice, i18n.T("The program is on another device: ask them whether it is theirs. Attackers ask "+
+			"people to sign in and to send them the code."))
 	}
 	if root {
 		v.severity = control.High
 		advice = append(advice,
 			i18n.T("Ask who uses the root user, and what for. It is meant for the few tasks that nobody else can do."))
+	}
+	if root && s.ForProgram() {
+		advice = append(advice, i18n.T("The root user is not for programs: end the program's session."))
 	}
 	outside, noMFA, posing := s.origin.Place == network.Outside, s.withoutMFA(), s.posing()
 	switch {
@@ -122,7 +159,7 @@ func (s signIn) assessment() assessment {
 		v.title = i18n.T("%s through another VPC", v.title)
 	}
 	switch {
-	case root && (outside || noMFA):
+	case root && (outside || noMFA || s.ForProgram()):
 		v.severity = control.Critical
 	case outside || noMFA || posing:
 		v.severity = control.High
@@ -239,23 +276,17 @@ func (s signIn) text() i18n.Message {
 	case s.Name == "SwitchRole":
 		return i18n.T("Somebody switched to %s in the console of account %s (%s) from %s.", who, account, region, from)
 	case s.ForProgram() && s.Failed():
-		return i18n.T(
-			"%s could not sign in for a program (aws login) in account %s (%s) from %s.",
-			who,
-			account,
-			region,
-			from,
-		)
-	case s.ForProgram() && s.Renewed():
-		return i18n.T(
-			"A program of %s renewed its sign-in (aws login) in account %s (%s) from %s.",
-			who,
-			account,
-			region,
-			from,
-		)
+		return i18n.T("%s could not sign in for a program (%s) in account %s (%s) from %s.",
+			who, s.program(), account, region, from)
+	case s.Exchanged():
+		return i18n.T("%s has a program that got a token for its credentials in account %s (%s) from %s.",
+			who, account, region, from)
+	case s.Renewed():
+		return i18n.T("%s has a program that renewed its token (%s) in account %s (%s) from %s.",
+			who, s.program(), account, region, from)
 	case s.ForProgram():
-		return i18n.T("%s signed in for a program (aws login) in account %s (%s) from %s.", who, account, region, from)
+		return i18n.T("%s signed in for a program (%s) in account %s (%s) from %s.",
+			who, s.program(), account, region, from)
 	case s.Failed() && s.Identity.HiddenUser:
 		return i18n.T("Somebody tried to sign in as %s to the console of account %s (%s) from %s.", who,
 			account, region, from)
@@ -265,6 +296,17 @@ func (s signIn) text() i18n.Message {
 		return i18n.T("%s opened the sign-in page of the console of account %s (%s) from %s.", who, account, region, from)
 	}
 	return i18n.T("%s signed in to the console of account %s (%s) from %s.", who, account, region, from)
+}
+
+// program is what a program signed in with.
+func (s signIn) program() i18n.Message {
+	switch {
+	case s.Remote():
+		return i18n.T("aws login on another device")
+	case s.Resource() != "" || strings.Contains(s.Client(), ":external-client/"):
+		return i18n.T("OAuth")
+	}
+	return i18n.T("aws login")
 }
 
 // reason is AWS's word for a failure.
@@ -288,6 +330,10 @@ func (s signIn) facts(e event.Event) []remediation.Fact {
 		i18n.T("Switched from"), i18n.Literal(s.SwitchFrom),
 		i18n.T("From"), s.origin.Describe(),
 		i18n.T("MFA"), s.mfa(),
+		i18n.T("Program"), i18n.Literal(notice.Plain(s.Client(), 120)),
+		i18n.T("Access to"), i18n.Literal(notice.Plain(s.Resource(), 120)),
+		i18n.T("Code sent to"), i18n.Literal(notice.Plain(s.Redirect(), 120)),
+		i18n.T("Sign-in session"), i18n.Literal(notice.Plain(s.Identity.Session.SignIn, 120)),
 		i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)),
 		i18n.T("At"), i18n.Moment(cmp.Or(s.Time, e.Time)),
 	)
@@ -323,7 +369,7 @@ func (s signIn) key(v assessment) string {
 	}
 	name := s.Name
 	if s.ForProgram() {
-		name = "program" // two calls make one sign-in
+		name = "program" + s.Identity.Session.CreationDate // two calls make one sign-in
 	}
 	return strings.Join([]string{
 		name, string(s.kind), s.Identity.Name(), s.Identity.PrincipalID, s.SAMLProvider, s.SwitchFrom, address,

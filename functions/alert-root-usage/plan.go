@@ -43,11 +43,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		return p.sweep(ctx)
 	case *event.APICall:
 		// alert-console-login alerts on sign-ins, those for programs included, with what only a sign-in has.
-		if _, signsIn := d.SignIn(); signsIn && !p.signIns {
+		signIn, signsIn := d.SignIn()
+		if signsIn && !p.signIns {
 			return nil, nil
 		}
 		_, others := d.User()
-		a = act{Record: &d.Record, failed: d.Failed(), others: others}
+		a = act{Record: &d.Record, failed: d.Failed() || signsIn && signIn.Failed(), others: others, program: signsIn}
 	case *event.SignIn:
 		if d.Name == "ConsoleLogin" && !p.signIns {
 			return nil, nil
@@ -108,7 +109,9 @@ type act struct {
 	*event.Record
 	failed bool
 	others bool // it is about an IAM user, not about the root user itself
-	origin network.Origin
+	// it gave a program access
+	program bool
+	origin  network.Origin
 }
 
 // assessment is what an act is notified as.
@@ -207,6 +210,9 @@ func (a act) assess() assessment {
 		return assessment{i18n.T("Root user activated a root access key"), control.Critical, alarm}
 	case a.Name == "ConsoleLogin":
 		return assessment{i18n.T("Root user signed in"), control.High, ask}
+	case a.program:
+		return assessment{i18n.T("Root user signed in for a program"), control.Critical,
+			i18n.Sentences(ask, i18n.T("The root user is not for programs: end the program's session."))}
 	case a.Name == "CheckMfa":
 		return assessment{i18n.T("Root user was asked for MFA"), control.Low,
 			i18n.T("If no sign-in follows, somebody got as far as the MFA prompt: ask who it was, and change the root " +
@@ -262,8 +268,8 @@ func (a act) finding(e event.Event) remediation.Finding {
 	}
 	if a.Identity.ByAgent() {
 		v.severity = control.Critical
-		v.advice = i18n.Sentences(i18n.T("A program called for the root user through the AWS MCP Server: find out who runs "+
-			"it, and end its session. The root user is not for programs."), v.advice)
+		v.advice = i18n.Sentences(i18n.T("A program called for the root user through an MCP server of AWS: find out who "+
+			"runs it, and end its session. The root user is not for programs."), v.advice)
 	}
 	key := a.Identity.AccessKeyID
 	switch {
@@ -280,8 +286,11 @@ func (a act) finding(e event.Event) remediation.Finding {
 		Handling: remediation.Handling{Fresh: true},
 		Facts:    a.facts(cmp.Or(a.Time, e.Time)),
 	}
-	// What takes an account over is notified each time. A program repeats itself.
-	if v.severity != control.Critical || a.Identity.ByAgent() {
+	// What takes an account over is notified each time. A program repeats itself, and renews its token.
+	switch {
+	case a.program:
+		f.Once = remediation.Once{Key: a.key(v), For: 12 * time.Hour}
+	case v.severity != control.Critical || a.Identity.ByAgent():
 		f.Once = remediation.Once{Key: a.key(v), For: remediation.Quiet}
 	}
 	return f

@@ -34,7 +34,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if call, isCall := e.Detail.(*event.APICall); isCall {
 		s, ok = call.SignIn()
 	}
-	if !ok || s.Name != "ConsoleLogin" && !s.ForProgram() || !s.Succeeded() || s.Failed() {
+	if !ok || s.Name != "ConsoleLogin" && !s.ForProgram() || s.Exchanged() || !s.Succeeded() || s.Failed() {
 		return nil, nil
 	}
 	user := s.Identity.UserName
@@ -55,8 +55,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	}
 	text := i18n.T("IAM user %s signed in to the console of account %s (%s) from %s.",
 		user, s.RecipientAccount, s.Region, origin.Describe())
-	if s.ForProgram() {
-		text = i18n.T("IAM user %s signed in for a program (aws login) in account %s (%s) from %s.",
+	switch {
+	case s.Renewed():
+		text = i18n.T("A program of IAM user %s renewed its token in account %s (%s) from %s.",
+			user, s.RecipientAccount, s.Region, origin.Describe())
+	case s.ForProgram():
+		text = i18n.T("IAM user %s signed in for a program in account %s (%s) from %s.",
 			user, s.RecipientAccount, s.Region, origin.Describe())
 	}
 	return []remediation.Finding{{
@@ -65,6 +69,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 		Text:  i18n.Sentences(text, look.Note),
 		Facts: remediation.Facts(
 			i18n.T("From"), origin.Describe(), i18n.T("MFA"), mfa,
+			i18n.T("Program"), i18n.Literal(notice.Plain(s.Client(), 120)),
 			i18n.T("User agent"), i18n.Literal(notice.Agent(s.UserAgent)), i18n.T("At"), i18n.Moment(e.Time),
 		),
 		Changes: []change.Change{look.Change},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +28,8 @@ type Record struct {
 	Identity         Identity
 	Addendum         Addendum
 
-	// The VPC endpoint that the request came through, and the account that owns it. SourceIP is an address inside that
+	// The VPC endpoint that the request came through, and the account that owns it; sign-ins have them in
+	// additionalEventData. SourceIP is an address inside that
 	// VPC then: whoever made the VPC chose it, out of any range, public ones included.
 	VPCEndpoint        string // vpcEndpointId
 	VPCEndpointAccount string // vpcEndpointAccountId
@@ -206,37 +208,72 @@ func (s *SignIn) Kind() Kind {
 	return s.Identity.Kind()
 }
 
-// programs are the calls by which a person signs in for a program: aws login, and agents that use the AWS MCP Server.
-// The browser authorizes it, then the program gets a token, and a new one from time to time
-// (https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html).
-var programs = map[string]bool{"AuthorizeOAuth2Access": true, "CreateOAuth2Token": true}
+// forProgram reports whether the call gives a program access: aws login, and agents that use an AWS MCP server. The
+// browser authorizes it, then the program gets a token, and a new one from time to time. A program that has AWS
+// credentials gets a token for them without a browser.
+//
+// https://docs.aws.amazon.com/signin/latest/userguide/oauth-sign-in-overview.html
+// https://docs.aws.amazon.com/signin/latest/APIReference/API_CreateOAuth2Token.html
+func forProgram(call string) bool {
+	return call == "AuthorizeOAuth2Access" || call == "CreateBearerToken" || strings.HasPrefix(call, "CreateOAuth2Token")
+}
 
-// SignIn is the sign-in for a program that the call is; ok is false for any other call.
+// SignIn is the sign-in for a program that the call is; ok is false for any other call. CloudTrail says whether it
+// succeeded in additionalEventData: a refused one need not have an error code.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
 func (c *APICall) SignIn() (s *SignIn, ok bool) {
-	if c.Source != "signin.amazonaws.com" || !programs[c.Name] {
+	if c.Source != "signin.amazonaws.com" || !forProgram(c.Name) {
 		return nil, false
 	}
 	s = &SignIn{Record: c.Record, Outcome: "Success", MFAUsed: c.Additional.bool("MFAUsed"),
 		MFAIdentifier: c.Additional.text("MFAIdentifier"), SAMLProvider: c.Additional.text("SamlProviderArn")}
-	if c.Failed() {
+	if success, recorded := c.Additional.Bool("success"); c.Failed() || recorded && !success {
 		s.Outcome = "Failure"
 	}
 	return s, true
 }
 
 // ForProgram reports whether somebody signed in for a program, and not to the console.
-func (s *SignIn) ForProgram() bool { return programs[s.Name] }
+func (s *SignIn) ForProgram() bool { return forProgram(s.Name) }
 
 // Renewed reports whether a program that had signed in before got a new token: nobody typed anything.
-func (s *SignIn) Renewed() bool {
-	for _, name := range []string{"grantType", "grant_type"} {
-		for _, path := range [][]string{{name}, {"tokenInput", name}} {
-			if s.Request.text(path...) == "refresh_token" {
-				return true
+func (s *SignIn) Renewed() bool { return s.ForProgram() && s.grant() == "refresh_token" }
+
+// Exchanged reports whether a program got a token for the AWS credentials or the token that it had: nobody signed in.
+func (s *SignIn) Exchanged() bool {
+	return s.ForProgram() && (s.Name != "AuthorizeOAuth2Access" && s.Name != "CreateOAuth2Token" ||
+		s.grant() == "client_credentials" || strings.HasSuffix(s.grant(), ":token-exchange"))
+}
+
+// Remote reports whether the program is on another device than the browser (aws login --remote): somebody carries the
+// code from one to the other, and can be talked into giving it away.
+func (s *SignIn) Remote() bool {
+	client := s.Client()
+	return s.ForProgram() && (strings.HasSuffix(client, ":devtools/cross-device") || strings.HasSuffix(client, "/remote"))
+}
+
+// Client is the program's OAuth client, such as "arn:aws:signin:::devtools/same-device"; empty if it is not recorded.
+func (s *SignIn) Client() string { return s.oauth("client_id", "clientId") }
+
+// Redirect is the address that the browser gives the code to; empty if it is not recorded.
+func (s *SignIn) Redirect() string { return s.oauth("redirect_uri", "redirectUri") }
+
+// Resource is what the token is for, such as an AWS MCP server; empty for aws login, whose token is for everything.
+func (s *SignIn) Resource() string { return s.oauth("resource") }
+
+func (s *SignIn) grant() string { return s.oauth("grant_type", "grantType") }
+
+// oauth is an OAuth parameter. CloudTrail has some of them in requestParameters, others in additionalEventData.
+func (s *SignIn) oauth(names ...string) string {
+	for _, fields := range []Fields{s.Request, s.Request.Object("tokenInput"), s.Additional} {
+		for _, name := range names {
+			if value := fields.text(name); value != "" {
+				return value
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // ServiceEvent is something that an AWS service did by itself: nobody called. Its identity may be empty, or
@@ -276,8 +313,10 @@ func record(detail Fields, e Event) (Record, error) {
 		RecipientAccount: cmp.Or(detail.text("recipientAccountId"), e.Account),
 		Identity:         identity(detail.Object("userIdentity")),
 
-		VPCEndpoint:        detail.text("vpcEndpointId"),
-		VPCEndpointAccount: detail.text("vpcEndpointAccountId"),
+		VPCEndpoint: cmp.Or(detail.text("vpcEndpointId"), additional(detail, "vpceid", "vpcendpointid")),
+		VPCEndpointAccount: cmp.Or(
+			detail.text("vpcEndpointAccountId"), additional(detail, "vpceaccountid", "vpcendpointaccountid"),
+		),
 		Addendum: Addendum{
 			Reason:          detail.text("addendum", "reason"),
 			OriginalEventID: detail.text("addendum", "originalEventID"),
@@ -291,4 +330,18 @@ func record(detail Fields, e Event) (Record, error) {
 		r.ReadOnly = &v
 	}
 	return r, nil
+}
+
+// additional is the first text in additionalEventData by one of the names, which are in lower case and without hyphens:
+// sign-ins have the VPC endpoint there, as "x-amzn-vpce-id", empty if they came through none. What a name only contains
+// is not looked at: some of the texts are chosen by whoever signs in.
+func additional(detail Fields, names ...string) string {
+	data := detail.Object("additionalEventData")
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		plain := strings.TrimPrefix(strings.ReplaceAll(strings.ToLower(name), "-", ""), "xamzn")
+		if value := data.text(name); value != "" && slices.Contains(names, plain) {
+			return value
+		}
+	}
+	return ""
 }

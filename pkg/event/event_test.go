@@ -596,6 +596,8 @@ func TestIdentity_ByAWS(t *testing.T) {
 		"":                             {},
 		"signin.amazonaws.com":         {},
 		"aws-mcp.amazonaws.com":        {agent: true, through: "AWS MCP Server"},
+		"eks-mcp.amazonaws.com":        {agent: true, through: "Amazon EKS MCP Server"},
+		"new-mcp.amazonaws.com":        {agent: true, through: "new-mcp.amazonaws.com"},
 		"AWS Internal":                 {byAWS: true, service: "AWS Internal", through: "AWS Internal"},
 		"cloudformation.amazonaws.com": {true, false, "cloudformation.amazonaws.com", "cloudformation.amazonaws.com"},
 		"aws-mcp.amazonaws.com.evil":   {false, false, "aws-mcp.amazonaws.com.evil", "aws-mcp.amazonaws.com.evil"},

@@ -38,6 +38,7 @@ type Session struct {
 	CreationDate     string // as written
 	// the credentials were fetched by an EC2 instance from its metadata service
 	OfInstance bool
+	SignIn           string // ARN of the sign-in that a program's token goes back to; empty if there is none
 	// a session of AssumeRoot: a central team's task in a member account, not the root user signing in
 	AssumedRoot bool
 }
@@ -177,19 +178,22 @@ func (i Identity) RoleARN() string {
 	return ""
 }
 
-// tools are what people and their programs work with, by their InvokedBy: what these call is the person's call, and no
-// call of the person's is recorded beside it.
+// console is the InvokedBy of what people do in the console, in older records.
+const console = "signin.amazonaws.com"
+
+// servers are the MCP servers of AWS, by their InvokedBy: an agent calls through them with the credentials of whoever
+// runs it. What these, and the console, call is the person's call, and no call of the person's is recorded beside it.
+// The address and the user agent are the server's name as well.
 //
-//   - the console, in older records
-//   - the AWS MCP Server, through which an agent calls with the credentials of whoever runs it; the address and the
-//
-// user
-//
-//	agent are its name as well
-//	(https://docs.aws.amazon.com/agent-toolkit/latest/userguide/logging-using-cloudtrail.html)
-var tools = map[string]string{
-	"signin.amazonaws.com": "AWS Management Console", "aws-mcp.amazonaws.com": "AWS MCP Server",
+// https://docs.aws.amazon.com/agent-toolkit/latest/userguide/logging-using-cloudtrail.html
+var servers = map[string]string{
+	"aws-mcp.amazonaws.com": "AWS MCP Server",
+	"ecs-mcp.amazonaws.com": "Amazon ECS MCP Server",
+	"eks-mcp.amazonaws.com": "Amazon EKS MCP Server",
 }
+
+// mcp is the ending of the names of AWS's MCP servers.
+const mcp = "-mcp.amazonaws.com"
 
 // forwarding are the services that go on, with the rights of the caller, with what the caller has asked of them. What
 // was asked has a record of its own, so that theirs are a consequence: forward access sessions
@@ -220,23 +224,23 @@ func (i Identity) ByAWS() bool { return i.Kind() == AWSService || forwarding[i.I
 // Service is the AWS service that made the call for the identity, such as "cloudformation.amazonaws.com" or "AWS
 // Internal"; empty if none did. A person's tool is none.
 func (i Identity) Service() string {
-	if tools[i.InvokedBy] != "" {
+	if i.InvokedBy == console || i.ByAgent() {
 		return ""
 	}
 	return i.InvokedBy
 }
 
-// Through is what made the call in the identity's place, for people: a tool by its name, but for the console, or a
-// service.
+// Through is what made the call in the identity's place, for people: an MCP server by its name, or a service. The
+// console is not said.
 func (i Identity) Through() string {
-	if i.InvokedBy == "signin.amazonaws.com" {
+	if i.InvokedBy == console {
 		return ""
 	}
-	return cmp.Or(tools[i.InvokedBy], i.InvokedBy)
+	return cmp.Or(servers[i.InvokedBy], i.InvokedBy)
 }
 
-// ByAgent reports whether the call came through the AWS MCP Server, which calls for programs that act by themselves.
-func (i Identity) ByAgent() bool { return i.InvokedBy == "aws-mcp.amazonaws.com" }
+// ByAgent reports whether the call came through an MCP server of AWS, which calls for programs that act by themselves.
+func (i Identity) ByAgent() bool { return strings.HasSuffix(i.InvokedBy, mcp) }
 
 // ServiceLinked reports whether it is a role that a service made for itself. Nobody else can assume it, nor make a role
 // under that path (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html).
@@ -263,6 +267,7 @@ func identity(f Fields) Identity {
 			},
 			MFAAuthenticated: session.bool("attributes", "mfaAuthenticated"),
 			CreationDate:     session.text("attributes", "creationDate"),
+			SignIn:           session.text("signInSessionArn"),
 			AssumedRoot:      session.bool("assumedRoot"),
 			OfInstance:       session.text("ec2RoleDelivery") != "",
 		},
