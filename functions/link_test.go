@@ -56,6 +56,8 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 					continue
 				case "ssm:GetParameter", "ssm:GetParameterHistory": // by pkg/parameter
 					continue
+				case "ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "ssm:TerminateSession": // by pkg/ssm
+					continue
 				}
 				if !slices.Contains(want, service) {
 					want = append(want, service)

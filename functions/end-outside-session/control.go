@@ -6,26 +6,18 @@ import (
 	"embed"
 	"maps"
 
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/ssmsession"
+	"github.com/warder-aws/warder/pkg/ssm"
 )
 
 //go:embed control.json ko.json
 var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	api := ssm.NewFromConfig(s.AWS)
-	maps.Copy(s.Kinds, ssmsession.Kinds(api))
+var Control = handler.NewControl[ssm.Reader](files, func(s handler.Setup) (remediation.Planner, error) {
+	api := ssm.New(s.AWS)
+	maps.Copy(s.Kinds, ssm.Kinds(api))
 	p, err := newPlanner(api, s.Settings)
 	return remediation.Pending(p), err
 })
-
-// readAPI are the operations that the planner decides from.
-type readAPI interface {
-	ssm.DescribeSessionsAPIClient
-	ssm.DescribeInstanceInformationAPIClient
-}

@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
@@ -36,7 +35,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/settings"
-	"github.com/warder-aws/warder/pkg/ssmsession"
+	"github.com/warder-aws/warder/pkg/ssm"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -259,9 +258,7 @@ func (e *emulated) Snapshot(ctx context.Context) (fakeaws.State, error) {
 		state.Buckets[bucket(i)] = b
 	}
 	for id, session := range e.sessions {
-		cfg := e.cfg
-		cfg.Region = session.Region
-		found, err := ssmsession.Active(ctx, ssm.NewFromConfig(cfg), session.Region, id)
+		found, err := ssm.Active(ctx, ssm.New(e.cfg), session.Region, id)
 		if err != nil {
 			return state, err
 		}

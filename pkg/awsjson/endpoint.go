@@ -2,9 +2,11 @@ package awsjson
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // endpoint is where the service is: where the configuration says, or else at AWS.
@@ -44,6 +46,9 @@ func (c *Client) endpoint(ctx context.Context, name string) (string, error) {
 		return *c.cfg.BaseEndpoint, nil
 	}
 	region, host := c.cfg.Region, name
+	if !smithyhttp.ValidHostLabel(region) {
+		return "", fmt.Errorf("endpoint of %s: %q is no region", c.ID, region)
+	}
 	government, china := strings.HasPrefix(region, "us-gov-"), strings.HasPrefix(region, "cn-")
 	if fips && (name != "ssm" || !government || dualStack) { // that of SSM in GovCloud is the usual one
 		host += "-fips"

@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/ssmsession"
+	"github.com/warder-aws/warder/pkg/ssm"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -39,7 +37,7 @@ func FuzzChanges(f *testing.F) {
 	for name, kind := range s3.Kinds(s3.New(a.Config())) {
 		kinds[name] = kind
 	}
-	for name, kind := range ssmsession.Kinds(ssm.NewFromConfig(a.Config())) {
+	for name, kind := range ssm.Kinds(ssm.New(a.Config())) {
 		kinds[name] = kind
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -19,6 +19,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/warder-aws/warder/pkg/parameter"
+	session "github.com/warder-aws/warder/pkg/ssm"
 )
 
 // Config returns a configuration whose SDK clients, and those of pkg/s3, are answered by the account:
@@ -101,6 +102,15 @@ func init() {
 	}
 	operations[reflect.TypeFor[*parameter.GetParameterHistoryInput]()] = operation{
 		"ssm:GetParameterHistory", reflect.ValueOf(call.history),
+	}
+	operations[reflect.TypeFor[*session.DescribeSessionsInput]()] = operation{
+		"ssm:DescribeSessions", reflect.ValueOf(call.sessions),
+	}
+	operations[reflect.TypeFor[*session.TerminateSessionInput]()] = operation{
+		"ssm:TerminateSession", reflect.ValueOf(call.terminate),
+	}
+	operations[reflect.TypeFor[*session.DescribeInstanceInformationInput]()] = operation{
+		"ssm:DescribeInstanceInformation", reflect.ValueOf(call.instances),
 	}
 }
 

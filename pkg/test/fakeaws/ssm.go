@@ -14,6 +14,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/settings"
+	session "github.com/warder-aws/warder/pkg/ssm"
 )
 
 // Session is a session of Session Manager, by its id.
@@ -157,6 +158,54 @@ func (c call) GetParameterHistory(in *ssm.GetParameterHistoryInput) (any, error)
 			Name: in.Name, Value: new(v.Value), Version: int64(first + i + 1), LastModifiedDate: new(v.At),
 			LastModifiedUser: new(v.By),
 		})
+	}
+	return out, nil
+}
+
+// sessions is DescribeSessions with the types of package ssm.
+func (c call) sessions(in *session.DescribeSessionsInput) (any, error) {
+	asked := &ssm.DescribeSessionsInput{State: types.SessionState(in.State)}
+	for _, f := range in.Filters {
+		asked.Filters = append(asked.Filters, types.SessionFilter{Key: types.SessionFilterKey(f.Key), Value: &f.Value})
+	}
+	answer, err := c.DescribeSessions(asked)
+	if err != nil {
+		return nil, err
+	}
+	out := &session.DescribeSessionsOutput{}
+	for _, s := range answer.(*ssm.DescribeSessionsOutput).Sessions {
+		out.Sessions = append(out.Sessions, session.Session{
+			SessionID: *s.SessionId, Target: *s.Target, Status: string(s.Status),
+		})
+	}
+	return out, nil
+}
+
+// terminate is TerminateSession with the types of package ssm.
+func (c call) terminate(in *session.TerminateSessionInput) (any, error) {
+	if _, err := c.TerminateSession(&ssm.TerminateSessionInput{SessionId: &in.SessionID}); err != nil {
+		return nil, err
+	}
+	return &session.TerminateSessionOutput{SessionID: in.SessionID}, nil
+}
+
+// instances is DescribeInstanceInformation with the types of package ssm.
+func (c call) instances(in *session.DescribeInstanceInformationInput) (any, error) {
+	asked := &ssm.DescribeInstanceInformationInput{}
+	for _, f := range in.Filters {
+		asked.Filters = append(asked.Filters, types.InstanceInformationStringFilter{Key: &f.Key, Values: f.Values})
+	}
+	if in.NextToken != "" {
+		asked.NextToken = &in.NextToken
+	}
+	answer, err := c.DescribeInstanceInformation(asked)
+	if err != nil {
+		return nil, err
+	}
+	found := answer.(*ssm.DescribeInstanceInformationOutput)
+	out := &session.DescribeInstanceInformationOutput{NextToken: aws.ToString(found.NextToken)}
+	for _, i := range found.InstanceInformationList {
+		out.InstanceInformationList = append(out.InstanceInformationList, session.Instance{InstanceID: *i.InstanceId})
 	}
 	return out, nil
 }
