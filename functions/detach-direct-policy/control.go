@@ -33,6 +33,9 @@ type readAPI interface {
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
 	iam.ListGroupsForUserAPIClient
+	ListServiceSpecificCredentials(
+		context.Context, *iam.ListServiceSpecificCredentialsInput, ...func(*iam.Options),
+	) (*iam.ListServiceSpecificCredentialsOutput, error)
 	iam.ListAttachedGroupPoliciesAPIClient
 	iam.ListGroupPoliciesAPIClient
 }

@@ -331,6 +331,15 @@ func (v *scan) finding(
 			found.keep, found.unchangedReason, found.advice = rest, i18n.Message{}, i18n.Message{}
 		}
 	}
+	if service := apiKeyService(d); service != "" && v.groups[d.target] == "" {
+		kept, ok, err := v.apiKey(ctx, user, service, by != nil)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = kept
+		}
+	}
 	final := v.isFinal(d)
 	if final && !v.unattachable && found.unchangedReason.Empty() {
 		found.unchangedReason, found.advice = unattachable.unchangedReason, unattachable.advice

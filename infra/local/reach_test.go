@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.revoked, r.kept, r.deployed, r.trusted, r.failed,
+		r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed,
 	} {
 		play()
 	}
@@ -261,6 +261,28 @@ func (r *reacher) inline() {
 	var answer any
 	r.ask("explain", map[string]string{"user": *ines.UserId}, &answer)
 	r.undone(map[string]string{"user": *ines.UserId, "since": since()})
+}
+
+// keyed: a user with a long-term API key, which works by the policy that AWS attaches.
+func (r *reacher) keyed() {
+	r.user("logan")
+	_, err := r.quiet.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{
+		UserName: aws.String("logan"), ServiceName: aws.String("bedrock.amazonaws.com"),
+	})
+	r.must(err)
+	policy := aws.String("arn:aws:iam::aws:policy/AmazonBedrockLimitedAccess")
+	_, err = r.iam.AttachUserPolicy(r.Context(), &iam.AttachUserPolicyInput{
+		UserName: aws.String("logan"), PolicyArn: policy,
+	})
+	r.must(err)
+	r.idle()
+	out, err := r.quiet.ListAttachedUserPolicies(r.Context(), &iam.ListAttachedUserPoliciesInput{
+		UserName: aws.String("logan"),
+	})
+	r.must(err)
+	if len(out.AttachedPolicies) != 1 {
+		r.Errorf("the policy of an API key is taken off its user: %v", out.AttachedPolicies)
+	}
 }
 
 // kept: a managed policy that gives everything and denies something, which is detached, and what it denies is kept; it

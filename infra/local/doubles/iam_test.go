@@ -455,6 +455,20 @@ func (p *place) keysOf(id string) (string, error) {
 	return cmp.Or(strings.Join(words, ", "), "none"), nil
 }
 
+func (p *place) servicesOf(id string) (string, error) {
+	out, err := p.iam.ListServiceSpecificCredentials(p.t.Context(), &iam.ListServiceSpecificCredentialsInput{
+		UserName: &id, ServiceName: aws.String("bedrock.amazonaws.com"),
+	})
+	if err != nil {
+		return "", err
+	}
+	var words []string
+	for _, key := range out.ServiceSpecificCredentials {
+		words = append(words, fmt.Sprintf("%s %s %s", *key.UserName, *key.ServiceName, key.Status))
+	}
+	return cmp.Or(strings.Join(words, ", "), "none"), nil
+}
+
 // onKey does something with the nth key of a user, as often as it says, and tells what keys there are.
 func onKey(n, times int, do func(p *place, id, key string) error) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
@@ -504,6 +518,10 @@ var keys = []trial{
 	},
 	{operation: "iam:ListAccessKeys", name: "a user who has none", want: "none", state: plain, do: (*place).keysOf},
 	{operation: "iam:ListAccessKeys", name: "nobody of the name", want: "NoSuchEntity", do: (*place).keysOf},
+	{operation: "iam:ListServiceSpecificCredentials", name: "a user who has none", want: "none", state: plain,
+		do: (*place).servicesOf},
+	{operation: "iam:ListServiceSpecificCredentials", name: "nobody of the name", want: "NoSuchEntity",
+		do: (*place).servicesOf},
 	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was used", want: "ID 2026-02-03 s3 us-east-1",
 		state: withKeys, do: func(p *place, id string) (string, error) {
 			key, err := p.key(id, 0)

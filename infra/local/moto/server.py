@@ -195,6 +195,45 @@ IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListUsersResponse.Users.User.Permi
     IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER["ListRolesResponse.Roles.Role.PermissionsBoundary"]
 )
 
+# Users have service-specific credentials in AWS; moto knows none.
+SERVICE_CREDENTIALS = {}
+
+
+def service_credential(user, service, status="Active"):
+    return {
+        "UserName": user,
+        "Status": status,
+        "ServiceUserName": "",
+        "CreateDate": datetime.now(timezone.utc),
+        "ServiceSpecificCredentialId": "ACCA"
+        + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(17)),
+        "ServiceName": service,
+    }
+
+
+def create_service_specific_credential(self):
+    user, service = self.backend.get_user(self._get_param("UserName")), self._get_param("ServiceName")
+    made = service_credential(user.name, service)
+    SERVICE_CREDENTIALS.setdefault(user.id, []).append(made)
+    return ActionResult({"ServiceSpecificCredential": made})
+
+
+def list_service_specific_credentials(self):
+    user, service = self.backend.get_user(self._get_param("UserName")), self._get_param("ServiceName")
+    return ActionResult(
+        {
+            "ServiceSpecificCredentials": [
+                key
+                for key in SERVICE_CREDENTIALS.get(user.id, [])
+                if service in (None, key["ServiceName"])
+            ]
+        }
+    )
+
+
+IamResponse.create_service_specific_credential = create_service_specific_credential
+IamResponse.list_service_specific_credentials = list_service_specific_credentials
+
 # There are no machines here, and no sessions but those that /_warder/session starts: moto knows
 # neither. They are kept by region and id for as long as they last.
 SESSIONS = {}

@@ -28,7 +28,7 @@ func clone(s State) State {
 
 func (u User) clone() User {
 	u.Created, u.Tags, u.Keys = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone)
-	u.Attached = list(u.Attached, same)
+	u.Attached, u.Services = list(u.Attached, same), list(u.Services, ServiceKey.clone)
 	u.Inline, u.Groups = values(u.Inline, same), list(u.Groups, same)
 	if u.Password != nil {
 		u.Password = &Password{utc(u.Password.Created), utc(u.Password.Used)}
@@ -38,6 +38,11 @@ func (u User) clone() User {
 
 func (k Key) clone() Key {
 	return Key{ID: k.ID, Status: k.Status, Created: utc(k.Created), Changed: utc(k.Changed), Used: utc(k.Used)}
+}
+
+func (k ServiceKey) clone() ServiceKey {
+	k.Expires = utc(k.Expires)
+	return k
 }
 
 func (g Group) clone() Group {

@@ -69,6 +69,15 @@ type User struct {
 	Groups   []string            `json:"groups,omitempty"`
 	Boundary string              `json:"boundary,omitempty"`
 	Password *Password           `json:"password,omitempty"`
+	Services []ServiceKey        `json:"services,omitempty"`
+}
+
+// ServiceKey is a service-specific credential. A zero Expires means that it never does.
+type ServiceKey struct {
+	ID      string    `json:"id"`
+	Service string    `json:"service"` // such as "bedrock.amazonaws.com"
+	Status  string    `json:"status"`
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // Password is a console password. A zero Used means that nobody signed in with it.

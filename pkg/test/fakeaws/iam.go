@@ -213,6 +213,25 @@ func (call) ListAccessKeys(user *User, in *iam.ListAccessKeysInput) (any, error)
 	return &iam.ListAccessKeysOutput{AccessKeyMetadata: metadata(in.UserName, user.Keys)}, nil
 }
 
+// ListServiceSpecificCredentials lists those of a user, for one service if that is given.
+func (call) ListServiceSpecificCredentials(user *User, in *iam.ListServiceSpecificCredentialsInput) (any, error) {
+	out := &iam.ListServiceSpecificCredentialsOutput{}
+	for _, key := range user.Services {
+		if in.ServiceName != nil && *in.ServiceName != key.Service {
+			continue
+		}
+		listed := types.ServiceSpecificCredentialMetadata{
+			UserName: in.UserName, ServiceSpecificCredentialId: new(key.ID), ServiceName: new(key.Service),
+			Status: types.StatusType(key.Status), CreateDate: new(user.Created),
+		}
+		if !key.Expires.IsZero() {
+			listed.ExpirationDate = new(key.Expires)
+		}
+		out.ServiceSpecificCredentials = append(out.ServiceSpecificCredentials, listed)
+	}
+	return out, nil
+}
+
 // Where and what for keys were used.
 const (
 	usedRegion  = "us-east-1"
