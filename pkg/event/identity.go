@@ -38,7 +38,7 @@ type Session struct {
 	CreationDate     string // as written
 	// the credentials were fetched by an EC2 instance from its metadata service
 	OfInstance bool
-	SignIn           string // ARN of the sign-in that a program's token goes back to; empty if there is none
+	SignIn     string // ARN of the sign-in that a program's token goes back to; empty if there is none
 	// a session of AssumeRoot: a central team's task in a member account, not the root user signing in
 	AssumedRoot bool
 }
