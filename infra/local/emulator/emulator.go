@@ -123,7 +123,7 @@ func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (_ *Accoun
 func (a *Account) createStacks(ctx context.Context, templates []project.Template) (stack.Stack, error) {
 	var hub stack.Stack
 	for i, t := range templates {
-		if first := i == 0; first != (t.Region == Region) {
+		if first := i == 0; first != (t.Region == Region) && t.Stack != settings.ConfigStack {
 			return stack.Stack{}, fmt.Errorf("stack %s is in %s: the local account has only its hub in %s",
 				t.Stack, t.Region, Region)
 		}

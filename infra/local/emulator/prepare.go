@@ -67,6 +67,7 @@ func (a *Account) Prepare(ctx context.Context) error {
 		cfg.Region = deployed.Region
 		if _, err := ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{
 			Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: aws.String("30"), Type: ssmtypes.ParameterTypeString,
+			Overwrite: aws.Bool(true), // the Config rules may be in the hub's region
 		}); err != nil {
 			return fmt.Errorf("note the bootstrap of %s: %w", deployed.Region, err)
 		}
