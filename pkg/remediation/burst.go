@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // single is how many alerts that are alike are notified one by one within [burst]. The next one says that there are
@@ -38,6 +40,10 @@ func notifies(place int) bool {
 func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
 	record := r.event.Record()
 	if record == nil || entry.Drill != "" || control.Severity(entry.Severity) == control.Critical {
+		return
+	}
+	if cause, ok := causeOf(f, record, entry); ok {
+		cause.fold(ctx, r, entry)
 		return
 	}
 	subject := entry.UserID
@@ -70,6 +76,59 @@ func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
 	}
 	fact := r.fact(Fact{Name: i18n.T("Many alike"), Value: more})
 	entry.Facts = append([]notice.Fact{fact}, entry.Facts...)
+}
+
+// cause is what several alerts come from that are about nobody who could own them, and are not high.
+type cause struct {
+	name       []any
+	deployment bool // CloudFormation makes the calls, for a template that somebody wrote
+}
+
+// causeOf is the cause of an alert: who called, and how it is told; of a deployment, who called. ok is false for one
+// that is told by itself: what is about a user is told to its owner, and what is high or worse must not hide behind
+// others. Nor must what root does, what nobody is recorded for, who comes in, and what becomes of Warder.
+func causeOf(f Finding, record *event.Record, entry *ledger.Entry) (c cause, ok bool) {
+	who, severity := record.Identity, control.Severity(entry.Severity)
+	if f.User != "" || severity.Rank() >= control.High.Rank() || who.ARN == "" || who.Kind() == event.Root ||
+		record.Source == "signin.amazonaws.com" || f.Subject == settings.Product {
+		return cause{}, false
+	}
+	c.name = []any{"cause", who.ARN, who.PrincipalID, entry.Severity}
+	c.deployment = who.Service() == "cloudformation.amazonaws.com" && severity == control.Low
+	if !c.deployment {
+		c.name = append(c.name, f.Title.String(), f.Alike, record.Name)
+	}
+	return c, true
+}
+
+// fold keeps an alert quiet whose cause another alert has told of within [Quiet]. Of a deployment the first says that
+// others follow, of other callers the second; the tenth and hundredth and so on say how many there are, of a deployment
+// the hundredth.
+func (c cause) fold(ctx context.Context, r *recorder, entry *ledger.Entry) {
+	name := digest(append([]any{r.Control.ID}, c.name...)...)
+	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, Quiet)
+	until := i18n.Minute(row.Since.Add(Quiet))
+	var more Fact
+	switch {
+	case err != nil:
+		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))
+		return
+	case place == 1 && !c.deployment:
+		return
+	case place == 1:
+		more = Fact{i18n.T("Deployment"), i18n.T("What else of low severity CloudFormation does with this role until %s is "+
+			"in the ledger, and is not notified one by one.", until)}
+	case !c.deployment && (place == 2 || place >= 10 && notifies(place)), place >= 100 && notifies(place):
+		more = Fact{i18n.T("Many alike"), i18n.T("%d of these by the same caller. Until %s not all of them are notified one "+
+			"by one; all are in the ledger.", place, until)}
+	default:
+		entry.Notify = quiet
+		r.report.skip(metric.SkippedRepeated, 1)
+		r.report.note(Skipped, r.render(i18n.T("one of %d by the same caller within %s: recorded, and not notified one by one",
+			place, i18n.Period(Quiet))))
+		return
+	}
+	entry.Facts = append([]notice.Fact{r.fact(more)}, entry.Facts...)
 }
 
 // crowd is how many critical entries of one run with one title are notified one by one as critical, and maxListed how

@@ -121,3 +121,64 @@ func TestRun_ManyCriticalOfOneEvent(t *testing.T) {
 		t.Errorf("five are notified as %v", got)
 	}
 }
+
+// What one caller does to many resources is a few notices, and a deployment is one. What is high, about a user who may
+// have an owner, or done by another is told by itself.
+func TestRun_SameCause(t *testing.T) {
+	of := remediation.Finding{Title: i18n.Literal("Role created"), Text: i18n.Literal("Found."),
+		Handling: remediation.Handling{Fresh: true}}
+	r, _, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return []remediation.Finding{of}, nil })
+	now, calls := r.Now(), 0
+	r.Now = func() time.Time { return now }
+	// notified are the numbers of those that are notified of several calls.
+	notified := func(n int, caller, invokedBy string, severity control.Severity) (told []int) {
+		t.Helper()
+		of.Severity = severity
+		for i := 1; i <= n; i++ {
+			calls++
+			before := len(box.got)
+			call := strings.Replace(tagging(calls, now), `"eventName":`, fmt.Sprintf(
+				`"userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/%s","invokedBy":%q},
+				"eventName":`, caller, invokedBy), 1)
+			of.Subject = fmt.Sprint("role/r", calls)
+			for range 2 { // each is delivered twice
+				if _, err := run(r, fmt.Sprint("i", calls), call); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(box.got) > before {
+				told = append(told, i)
+			}
+		}
+		return told
+	}
+	const formation = "cloudformation.amazonaws.com"
+	check := func(what string, got []int, want ...int) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v are notified, want %v", what, got, want)
+		}
+	}
+	check("Terraform", notified(20, "terraform/run-1", "", control.Medium), 1, 2, 10)
+	if facts := fmt.Sprint(box.got[1].Facts); !strings.Contains(facts, "2 of these by the same caller") {
+		t.Errorf("the second says %s", facts)
+	}
+	check("another run of it", notified(1, "terraform/run-2", "", control.Medium), 1)
+	check("another severity", notified(1, "terraform/run-1", "", control.Low), 1)
+	check("what is high", notified(3, "terraform/run-1", "", control.High), 1, 2, 3)
+	check("a deployment", notified(20, "cfn/AWSCloudFormation", formation, control.Low), 1)
+	if facts := fmt.Sprint(box.got[len(box.got)-1].Facts); !strings.Contains(facts, "Deployment") {
+		t.Errorf("the deployment's notice says %s", facts)
+	}
+	of.Title = i18n.Literal("Policy created")
+	check("another kind of it", notified(1, "cfn/AWSCloudFormation", formation, control.Low))
+	check("something worse in it", notified(1, "cfn/AWSCloudFormation", formation, control.Medium), 1)
+	of.User = "alice"
+	check("a user's", notified(2, "cfn/AWSCloudFormation", formation, control.Low), 1, 2)
+	of.User = ""
+	now = now.Add(remediation.Quiet)
+	check("the next deployment", notified(2, "cfn/AWSCloudFormation", formation, control.Low), 1)
+	if found, _, err := r.Ledger.All(t.Context()); err != nil || len(found) != calls {
+		t.Errorf("the ledger has %d of %d, %v", len(found), calls, err)
+	}
+}
