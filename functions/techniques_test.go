@@ -75,8 +75,8 @@ func left(t *testing.T, calls []json.RawMessage) fakeaws.State {
 	state := fakeaws.State{
 		Users: map[string]*fakeaws.User{}, Sessions: map[string]*fakeaws.Session{},
 		Policies: map[string]fakeaws.Document{
-			"arn:aws:iam::aws:policy/AdministratorAccess": `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`,
-			boundaryARN: `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`,
+			administrator: `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`,
+			boundaryARN:   `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`,
 		},
 	}
 	user := func(name, id string) *fakeaws.User {

@@ -82,7 +82,10 @@ func newWorld(t *testing.T, state fakeaws.State, mode control.Mode) *world {
 	return w
 }
 
-const boundaryARN = "arn:aws:iam::" + homeAccount + ":policy/boundary"
+const (
+	boundaryARN   = "arn:aws:iam::" + homeAccount + ":policy/boundary"
+	administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+)
 
 // Publish implements [remediation.Publisher].
 func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
