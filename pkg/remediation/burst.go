@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,15 +37,14 @@ func notifies(place int) bool {
 
 // limit keeps an alert quiet that is one of many alike: of the same control, about the same subject and kind of call,
 // with the same title and severity. What is critical is always notified, and so is what the ledger
-// cannot count.
-func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
+// cannot count, unless it has a cause: the event is retried then.
+func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) error {
 	record := r.event.Record()
 	if record == nil || entry.Drill != "" || control.Severity(entry.Severity) == control.Critical {
-		return
+		return nil
 	}
 	if cause, ok := causeOf(f, record, entry); ok {
-		cause.fold(ctx, r, entry)
-		return
+		return cause.fold(ctx, r, entry)
 	}
 	subject := entry.UserID
 	if subject == "" {
@@ -54,14 +54,14 @@ func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
 	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, burst)
 	if err != nil {
 		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))
-		return
+		return nil
 	}
 	if !notifies(place) {
 		entry.Notify = quiet
 		r.report.skip(metric.SkippedRepeated, 1)
 		r.report.note(Skipped, r.render(i18n.T("one of %d alike within %s: recorded, and not notified one by one", place,
 			i18n.Period(burst))))
-		return
+		return nil
 	}
 	var more i18n.Message
 	switch {
@@ -72,10 +72,11 @@ func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) {
 		more = i18n.T("%d of these from %s on; not all of them were notified one by one. All are in the ledger, under the "+
 			"same name.", row.Before, i18n.Minute(row.BeforeSince))
 	default:
-		return
+		return nil
 	}
 	fact := r.fact(Fact{Name: i18n.T("Many alike"), Value: more})
 	entry.Facts = append([]notice.Fact{fact}, entry.Facts...)
+	return nil
 }
 
 // cause is what several alerts come from that are about nobody who could own them, and are not high.
@@ -104,17 +105,16 @@ func causeOf(f Finding, record *event.Record, entry *ledger.Entry) (c cause, ok 
 // fold keeps an alert quiet whose cause another alert has told of within [Quiet]. Of a deployment the first says that
 // others follow, of other callers the second; the tenth and hundredth and so on say how many there are, of a deployment
 // the hundredth.
-func (c cause) fold(ctx context.Context, r *recorder, entry *ledger.Entry) {
+func (c cause) fold(ctx context.Context, r *recorder, entry *ledger.Entry) error {
 	name := digest(append([]any{r.Control.ID}, c.name...)...)
 	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, Quiet)
 	until := i18n.Minute(row.Since.Add(Quiet))
 	var more Fact
 	switch {
 	case err != nil:
-		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))
-		return
+		return fmt.Errorf("count the alert: %w", err)
 	case place == 1 && !c.deployment:
-		return
+		return nil
 	case place == 1:
 		more = Fact{i18n.T("Deployment"), i18n.T("What else of low severity CloudFormation does with this role until %s is "+
 			"in the ledger, and is not notified one by one.", until)}
@@ -126,9 +126,10 @@ func (c cause) fold(ctx context.Context, r *recorder, entry *ledger.Entry) {
 		r.report.skip(metric.SkippedRepeated, 1)
 		r.report.note(Skipped, r.render(i18n.T("one of %d by the same caller within %s: recorded, and not notified one by one",
 			place, i18n.Period(Quiet))))
-		return
+		return nil
 	}
 	entry.Facts = append([]notice.Fact{r.fact(more)}, entry.Facts...)
+	return nil
 }
 
 // crowd is how many critical entries of one run with one title are notified one by one as critical, and maxListed how

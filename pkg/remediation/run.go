@@ -234,7 +234,7 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 			entries[0], err = r.recorder.entry(ctx, f)
 			entries[0].Notify = notice.Alert
 			if err == nil {
-				r.recorder.limit(ctx, f, &entries[0])
+				err = r.recorder.limit(ctx, f, &entries[0])
 			}
 		}
 		return "", entries, err
