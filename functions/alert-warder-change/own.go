@@ -263,8 +263,8 @@ func stack(p *planner, name string) string {
 	if _, id, ok := strings.Cut(resource(name), "stack/"); ok {
 		name, _, _ = strings.Cut(id, "/")
 	}
-	if name == settings.Product || name == settings.ConfigStack || name == p.settings.Own.Stack && name != "" ||
-		regionStack().MatchString(name) || strings.HasPrefix(name, stackSet) {
+	known := []string{settings.Product, settings.ConfigStack, settings.RegionsStack, p.settings.Own.Stack}
+	if name != "" && slices.Contains(known, name) || regionStack().MatchString(name) || strings.HasPrefix(name, stackSet) {
 		return name
 	}
 	return ""

@@ -87,12 +87,12 @@ func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
 	a := answer{Outcome: remediation.Nothing, Differences: []found{}}
 	var all []difference
 	for i, region := range append([]string{w.Region}, w.Settings.Own.Regions...) {
-		name := cmp.Or(w.Settings.Own.Stack, settings.Product)
-		if i > 0 {
-			name = settings.Product + "-" + region
-		}
 		c := checker{watchman: w, region: region}
-		c.check(ctx, name, i == 0)
+		if i == 0 {
+			c.check(ctx, cmp.Or(w.Settings.Own.Stack, settings.Product), true)
+		} else {
+			c.forwarders(ctx, settings.Product+"-"+region)
+		}
 		all, a.Checked = append(all, c.differences...), a.Checked+c.checked
 	}
 	slices.SortStableFunc(all, func(a, b difference) int { return b.severity.Rank() - a.severity.Rank() })
@@ -191,13 +191,41 @@ var working = []types.StackStatus{
 // lately is how long ago a deployment is of which a check has not told yet: a day, and an hour for one that was late.
 const lately = 25 * time.Hour
 
+// forwarders checks the stack of another region, or those that StackSets have made there.
+func (c *checker) forwarders(ctx context.Context, name string) {
+	names, err := deployment.Find(ctx, c.stacks, name, func(o *cloudformation.Options) { o.Region = c.region })
+	if errors.Is(err, deployment.ErrNone) {
+		c.missing(name)
+		return
+	}
+	if err != nil {
+		c.unread(critical, name, i18n.T("stack"), err)
+		return
+	}
+	rules := 0
+	for _, name := range names {
+		c.check(ctx, name, false)
+		if c.stack != nil {
+			rules += len(c.stack.Of("AWS::Events::Rule"))
+		}
+	}
+	if c.stack != nil && rules == 0 {
+		c.differs(critical, name, i18n.T("The stack %s has no rule: no event is forwarded.", names[0]))
+	}
+}
+
+// missing notes that there is no such stack.
+func (c *checker) missing(name string) {
+	c.differs(critical, name, i18n.T("The stack %s does not exist: nothing of it works any more.", name))
+}
+
 // check checks a stack and what is in it.
 func (c *checker) check(ctx context.Context, name string, hub bool) {
 	var err error
 	c.stack, err = deployment.Read(ctx, c.stacks, name, func(o *cloudformation.Options) { o.Region = c.region })
 	switch {
 	case errors.Is(err, deployment.ErrNone):
-		c.differs(critical, name, i18n.T("The stack %s does not exist: nothing of it works any more.", name))
+		c.missing(name)
 		return
 	case err != nil:
 		c.unread(critical, name, i18n.T("stack"), err)
@@ -229,6 +257,8 @@ var checks = map[string]func(*checker, context.Context, deployment.Resource){
 	"AWS::DynamoDB::Table":            (*checker).table,
 	"AWS::Events::EventBus":           (*checker).bus,
 	"AWS::Events::Rule":               (*checker).rule,
+	"AWS::IAM::Group":                 (*checker).group,
+	"AWS::IAM::ManagedPolicy":         (*checker).policy,
 	"AWS::IAM::Role":                  (*checker).role,
 	"AWS::KMS::Key":                   (*checker).key,
 	"AWS::Lambda::EventInvokeConfig":  (*checker).retries,

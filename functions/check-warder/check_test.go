@@ -37,13 +37,15 @@ type account struct {
 	calls     map[string]bool   // operations that were called
 	published map[string][]string
 	controls  []control.Control // that there have to be
+	regions   []string          // beside the hub's
 }
 
 // keyOf is the key of the answer to a call.
 func keyOf(operation string, input any) string {
 	of := reflect.ValueOf(input).Elem()
 	for _, field := range []string{
-		"StackName", "Rule", "FunctionName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn", "Name",
+		"StackName", "Rule", "FunctionName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn",
+		"PolicyArn", "GroupName", "Name",
 	} {
 		if value := of.FieldByName(field); value.IsValid() && value.Kind() == reflect.Pointer && !value.IsNil() {
 			return operation + " " + value.Elem().String()
@@ -151,7 +153,7 @@ func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
 		Control: description,
 		Settings: settings.Function{
 			Language: settings.English, Account: "111122223333", Topic: first,
-			Own: settings.Own{Stack: "warder", Topics: []string{second}},
+			Own: settings.Own{Stack: "warder", Topics: []string{second}, Regions: a.regions},
 		},
 		Ledger: ledger.New(store),
 		Topic:  notice.Topic{API: sns.NewFromConfig(cfg), ARN: first},
@@ -254,6 +256,13 @@ func TestWatch_Differences(t *testing.T) {
 		{"ListRolePolicies warder-Role", `"plumbing"`, ``, critical, "more, or less"},
 		{"ListAttachedRolePolicies warder-Role", "{}", `{"AttachedPolicies": [{"PolicyName": "x"}]}`, critical,
 			"more, or less"},
+		{"GetPolicyVersion arn:aws:iam::111122223333:policy/warder/warder-key-quarantine", "Deny", "Allow", critical,
+			"says something else"},
+		{"GetPolicy arn:aws:iam::111122223333:policy/warder/warder-key-quarantine", "", "", critical, "does not exist"},
+		{"ListAttachedGroupPolicies warder-key-quarantine", "warder-key-quarantine", "other", critical, "other policies"},
+		{"ListAttachedGroupPolicies warder-key-quarantine", "", "", critical, "does not exist"},
+		{"ListEventSourceMappings warder-x", "{}", `{"EventSourceMappings": [{"EventSourceArn": "arn:aws:sqs:x"}]}`, high,
+			"also started by arn:aws:sqs:x"},
 		{"DescribeStacks warder", "CREATE_COMPLETE", "UPDATE_ROLLBACK_FAILED", high, "UPDATE_ROLLBACK_FAILED"},
 		{"DescribeStacks warder", "2026-11-01", "2026-11-29", medium, "was deployed on 2026-11-29"},
 	} {
@@ -383,7 +392,7 @@ func TestChecks_EveryType(t *testing.T) {
 	}
 	with := []string{"AWS::Lambda::Permission", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
 	unchecked := []string{
-		"AWS::CloudWatch::Dashboard", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy", "AWS::Logs::QueryDefinition",
+		"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition",
 		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SSM::Parameter",
 	}
 	for word := range strings.FieldsSeq(string(data)) {
@@ -398,6 +407,9 @@ func TestChecks_EveryType(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	a := read(t)
 	a.controls = []control.Control{{ID: "y"}} // something to notify of
+	a.regions = []string{"eu-west-1"}
+	a.failing["DescribeStacks warder-eu-west-1"] = "ValidationError"
+	a.answers["ListStacks"] = json.RawMessage("{}")
 	if _, err := a.check(t, new(ledger.Memory)); err != nil {
 		t.Fatal(err)
 	}
@@ -434,5 +446,64 @@ func TestPermissions(t *testing.T) {
 func TestTool_Settings(t *testing.T) {
 	if !bytes.Contains(Tool.Description, []byte(`"schedule": "cron(40 3 * * ? *)"`)) || Tool.Korean == nil {
 		t.Error("it is not started every day, or has no Korean")
+	}
+}
+
+// fromStackSet is what a StackSet made in another region: a stack with one rule.
+const fromStackSet = "StackSet-warder-regions-0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
+
+// region is an account with the stack of another region, made by a StackSet.
+func region(t *testing.T) *account {
+	t.Helper()
+	a := read(t)
+	a.regions = []string{"eu-west-1"}
+	a.failing["DescribeStacks warder-eu-west-1"] = "ValidationError"
+	for key, answer := range map[string]string{
+		"ListStacks": `{"StackSummaries": [{"StackName": "other", "StackStatus": "CREATE_COMPLETE"}, {"StackName": ` +
+			`"StackSet-warder-gone", "StackStatus": "DELETE_COMPLETE"}, {"StackName": "` + fromStackSet +
+			`", "StackStatus": "UPDATE_COMPLETE"}]}`,
+		"DescribeStacks " + fromStackSet: `{"Stacks": [{"StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/x/` +
+			`0a1b", "CreationTime": "2026-11-01T10:00:00Z", "StackStatus": "CREATE_COMPLETE"}]}`,
+		"GetTemplate " + fromStackSet: `{"TemplateBody": "{\"Resources\": {\"Forward1\": {\"Type\": ` +
+			`\"AWS::Events::Rule\", \"Properties\": {\"State\": \"ENABLED\"}}}}"}`,
+		"ListStackResources " + fromStackSet: `{"StackResourceSummaries": [{"LogicalResourceId": "Forward1", ` +
+			`"PhysicalResourceId": "StackSet-warder-Forward1"}]}`,
+		"DescribeRule StackSet-warder-Forward1":      `{"State": "ENABLED"}`,
+		"ListTargetsByRule StackSet-warder-Forward1": `{}`,
+	} {
+		a.answers[key] = json.RawMessage(answer)
+	}
+	return a
+}
+
+// The stack of a region that a StackSet made has a name that nobody knows beforehand. It is found, and checked.
+func TestWatch_RegionOfAStackSet(t *testing.T) {
+	for name, tc := range map[string]struct {
+		alter func(*account)
+		want  string
+	}{
+		"as deployed": {func(*account) {}, ""},
+		"a rule is off": {func(a *account) {
+			a.answers["DescribeRule StackSet-warder-Forward1"] = json.RawMessage(`{"State": "DISABLED"}`)
+		}, "is disabled"},
+		"no stack": {func(a *account) { a.answers["ListStacks"] = json.RawMessage("{}") }, "warder-eu-west-1 does not exist"},
+		"an empty stack in its place": {func(a *account) {
+			a.answers["GetTemplate "+fromStackSet] = json.RawMessage(`{"TemplateBody": "{}"}`)
+		}, "has no rule: no event is forwarded"},
+		"denied": {func(a *account) { a.failing["ListStacks"] = "AccessDenied" }, "could not be checked (AccessDenied)"},
+		"denied at the stack": {func(a *account) {
+			a.failing["DescribeStacks warder-eu-west-1"] = "AccessDenied"
+		}, "could not be checked (AccessDenied)"},
+	} {
+		a := region(t)
+		tc.alter(a)
+		got, err := a.check(t, new(ledger.Memory))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := got.Differences; tc.want == "" && len(left) > 0 ||
+			tc.want != "" && (len(left) != 1 || !strings.Contains(left[0].Text, tc.want)) {
+			t.Errorf("%s: differences %v, want %q", name, left, tc.want)
+		}
 	}
 }

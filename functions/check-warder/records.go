@@ -210,6 +210,52 @@ func (c *checker) role(ctx context.Context, r deployment.Resource) {
 	}
 }
 
+// policy checks a managed policy of Warder's: a quarantine denies what it was deployed to deny.
+func (c *checker) policy(ctx context.Context, r deployment.Resource) {
+	kind, name := i18n.T("policy"), r.Name // of a managed policy, its ARN
+	out, err := c.roles.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &name})
+	if err != nil {
+		c.unread(critical, name, kind, err)
+		return
+	}
+	version, err := c.roles.GetPolicyVersion(ctx,
+		&iam.GetPolicyVersionInput{PolicyArn: &name, VersionId: out.Policy.DefaultVersionId})
+	if err != nil {
+		c.unread(critical, name, kind, err)
+		return
+	}
+	if !deployment.Same(r.Properties["PolicyDocument"], decoded(version.PolicyVersion.Document)) {
+		c.differs(
+			critical,
+			name,
+			i18n.T("The policy %s says something else than it was deployed with: who is under it may do "+
+				"more.", name),
+		)
+	}
+}
+
+// group checks a group of Warder's: who is in it is under the policy that it was deployed with.
+func (c *checker) group(ctx context.Context, r deployment.Resource) {
+	kind, name := i18n.T("group"), r.Name
+	out, err := c.roles.ListAttachedGroupPolicies(ctx, &iam.ListAttachedGroupPoliciesInput{GroupName: &name})
+	if err != nil {
+		c.unread(critical, name, kind, err)
+		return
+	}
+	var attached []any
+	for _, p := range out.AttachedPolicies {
+		attached = append(attached, aws.ToString(p.PolicyArn))
+	}
+	if !deployment.Same(r.Properties["ManagedPolicyArns"], attached) {
+		c.differs(
+			critical,
+			name,
+			i18n.T("The group %s has other policies than it was deployed with: who is in it may do more.",
+				name),
+		)
+	}
+}
+
 // decoded is a document as IAM answers it, which is encoded like a part of a URL.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html
 func decoded(document *string) any {

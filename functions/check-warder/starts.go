@@ -122,7 +122,41 @@ func (c *checker) function(ctx context.Context, r deployment.Resource) {
 	} else if len(urls.FunctionUrlConfigs) > 0 {
 		c.differs(critical, name, i18n.T("The function %s has an address on the internet.", name))
 	}
+	c.sources(ctx, r)
 	c.invokers(ctx, r)
+}
+
+// sources checks which queues and streams start a function.
+func (c *checker) sources(ctx context.Context, r deployment.Resource) {
+	name := r.Name
+	left := map[string]bool{} // by the source
+	pages := lambda.NewListEventSourceMappingsPaginator(c.functions,
+		&lambda.ListEventSourceMappingsInput{FunctionName: &name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			c.unread(critical, name, i18n.T("function"), err)
+			return
+		}
+		for _, m := range page.EventSourceMappings {
+			if state := aws.ToString(m.State); state != "Disabled" && state != "Disabling" {
+				left[aws.ToString(m.EventSourceArn)] = true
+			}
+		}
+	}
+	for _, m := range c.stack.Of("AWS::Lambda::EventSourceMapping") {
+		if of := m.Text("FunctionName"); of != name && !strings.HasSuffix(of, ":function:"+name) {
+			continue
+		}
+		source := m.Text("EventSourceArn")
+		if !left[source] {
+			c.differs(critical, name, i18n.T("The function %s cannot be started by %s any more.", name, source))
+		}
+		delete(left, source)
+	}
+	for _, source := range slices.Sorted(maps.Keys(left)) {
+		c.differs(high, name, i18n.T("The function %s is also started by %s, which was not deployed.", name, source))
+	}
 }
 
 // slack is how much later than CloudFormation the clock of another service may be.

@@ -210,6 +210,7 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 
 // lambdaPaths are the method and the path of Lambda's operations, below functions/NAME/.
 var lambdaPaths = map[string][2]string{
+	"create-event-source-mapping":         {http.MethodPost, "../event-source-mappings"},
 	"create-function-url-config":          {http.MethodPost, "url"},
 	"delete-function":                     {http.MethodDelete, ""},
 	"delete-function-event-invoke-config": {http.MethodDelete, "event-invoke-config"},
@@ -240,6 +241,9 @@ func lambdaRequest(ctx context.Context, endpoint, operation string, o options) (
 		body = string(data)
 	}
 	at := strings.TrimSuffix(endpoint+"/2015-03-31/functions/"+o.one("function-name")+"/"+call[1], "/")
+	if rest, other := strings.CutPrefix(call[1], "../"); other {
+		at = endpoint + "/2015-03-31/" + rest
+	}
 	return http.NewRequestWithContext(ctx, call[0], at, strings.NewReader(body))
 }
 

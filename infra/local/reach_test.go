@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed,
+		r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed, r.compared,
 	} {
 		play()
 	}
@@ -309,6 +309,19 @@ func (r *reacher) deployed() {
 	role := r.account.Stack.Functions[0].Role
 	r.must(r.event("trust-policy-changed", 1, `"build"`, `"`+role[strings.LastIndex(role, "/")+1:]+`"`, `"bob"`,
 		`"bob","invokedBy":"`+by+`"`))
+}
+
+// compared: where no stack has the name that is known, a StackSet may have made one.
+func (r *reacher) compared() {
+	function := settings.FunctionName("check-warder")
+	r.must(r.account.Fail(r.Context(), endpoint.Fault{
+		Operation: "cloudformation:DescribeStacks", Function: function, Status: 400, Code: "ValidationError",
+	}))
+	var answer struct{ Outcome string }
+	r.ask("check-warder", map[string]any{}, &answer)
+	if answer.Outcome != "notified" {
+		r.Errorf("check-warder finds no stack: %q", answer.Outcome)
+	}
 }
 
 // trusted: a role that trusts unique ids.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -43,7 +44,7 @@ func (h *Hub) addOperations() {
 	}
 	alarms := h.addAlarms(watched)
 	newDashboard(h, watched, alarms)
-	newQueries(h.Stack, watched)
+	newQueries(h, watched)
 }
 
 // What CloudWatch makes of a period without a value.
@@ -292,13 +293,13 @@ fields @timestamp, control, level, msg, subject, kind, target, status, outcome, 
 }
 
 // newQueries saves the queries, over the logs of all functions.
-func newQueries(stack awscdk.Stack, watched []control.Control) {
+func newQueries(h *Hub, watched []control.Control) {
 	var groups []any
 	for _, c := range watched {
-		groups = append(groups, settings.LogGroupName(c.ID))
+		groups = append(groups, h.kept(settings.LogGroupName(c.ID)))
 	}
 	for _, q := range queries {
-		awslogs.NewCfnQueryDefinition(stack, jsii.String(q.id+"Query"), &awslogs.CfnQueryDefinitionProps{
+		awslogs.NewCfnQueryDefinition(h.Stack, jsii.String(q.id+"Query"), &awslogs.CfnQueryDefinitionProps{
 			Name:          jsii.String(settings.Product + "/" + q.name), // the console shows a folder
 			QueryString:   jsii.String(q.text),
 			LogGroupNames: &groups,
@@ -339,17 +340,25 @@ type widgetProperties struct {
 // boardWidth is how many columns a dashboard has.
 const boardWidth = 24
 
+// logSource is a log group in a query of the dashboard, without the last quote.
+var logSource = lazyregexp.New(`(SOURCE '[^']*)'`)
+
 // newDashboard adds the dashboard, with the alarms of the given names.
 func newDashboard(h *Hub, watched []control.Control, alarms []string) {
 	var body strings.Builder
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)                               // for a reader of the template
 	_ = encoder.Encode(newBoard(*h.Region(), watched, alarms)) // cannot fail: strings and numbers
+	text, values := strings.TrimSpace(body.String()), map[string]*string{
+		"Failed": h.Failed.QueueName(), "Undelivered": h.Undelivered.QueueName(),
+	}
+	if h.org != nil {
+		text = logSource().ReplaceAllString(text, "${1}$${End}'")
+		values["End"] = &h.org.suffix
+	}
 	awscloudwatch.NewCfnDashboard(h.Stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
 		DashboardName: jsii.String(settings.Product),
-		DashboardBody: awscdk.Fn_Sub(jsii.String(strings.TrimSpace(body.String())), &map[string]*string{
-			"Failed": h.Failed.QueueName(), "Undelivered": h.Undelivered.QueueName(),
-		}),
+		DashboardBody: awscdk.Fn_Sub(&text, &values),
 	})
 }
 

@@ -14,14 +14,15 @@ import (
 )
 
 // forStackSet are settings for plain templates.
-const forStackSet = `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu-west-1"]}`
+const forStackSet = `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu-west-1", "ap-northeast-2"],
+	"controls": {"detach-direct-policy": {"mode": "enforce"}, "alert-root-usage": {"mode": "off"}}}`
 
 // stackSet is the stacks with everything that a StackSet wants.
 var stackSet = sync.OnceValues(func() (template, error) { return synthesize("stackset", forStackSet) })
 
 func TestStackSet_NeedsOnlyItsBucket(t *testing.T) {
 	hub := load(t, stackSet)
-	for _, tmpl := range []template{hub, hub.sibling(t, "warder-eu-west-1")} {
+	for _, tmpl := range []template{hub, hub.sibling(t, "warder-regions")} {
 		for _, of := range []string{"cdk-bootstrap", "cdk-hnb659fds", "BootstrapVersion", "CheckBootstrapVersion"} {
 			if strings.Contains(string(tmpl.text), of) {
 				t.Errorf("%s has %s of the CDK's own environment", tmpl.file, of)

@@ -87,10 +87,10 @@ func plainText(value json.RawMessage) string {
 	return string(value)
 }
 
-// NewConfigRules adds a stack with the managed rules, in the region that the settings name. Periodic rules belong in one
-// region: in each they would evaluate all users again. AWS Config refuses a rule where it has no recorder: in a stack of
-// their own the rules fail by themselves, and after everything else is deployed. The id is also the stack's name. It is
-// nil if the settings do not ask for rules.
+// NewConfigRules adds a stack with the managed rules, in the region that the settings name. Periodic rules belong in
+// one region: in each they would evaluate all users again. AWS Config refuses a rule where it has no recorder: in a
+// stack of their own the rules fail by themselves, and after everything else is deployed. The id is also the stack's
+// name. It is nil if the settings do not ask for rules.
 // https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html
 // https://docs.aws.amazon.com/config/latest/APIReference/API_PutConfigRule.html (NoAvailableConfigurationRecorder)
 func NewConfigRules(scope constructs.Construct, id string, hub *Hub) awscdk.Stack {

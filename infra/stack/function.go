@@ -129,7 +129,7 @@ func (h *Hub) seals(c control.Control) []awsiam.PolicyStatement {
 func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbing []awsiam.PolicyStatement,
 ) awslambda.Function {
 	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(settings.LogGroupName(c.ID)),
+		LogGroupName:  jsii.String(h.kept(settings.LogGroupName(c.ID))),
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 	})
 	// The construct's own property is an enumeration; the resource takes the days.

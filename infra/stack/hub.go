@@ -48,6 +48,7 @@ type Hub struct {
 	props *HubProps
 	own   map[string]string // the ARNs of what tools name in their permissions, see [control.Own]
 	names settings.Function // what functions have in their settings of what is deployed
+	org   *organization     // nil unless a StackSet deploys it
 }
 
 // NewHub adds the hub's stack to an app or a stage, in the region that the settings name. The id is also the
@@ -61,8 +62,12 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	stack := newStack(scope, id, s, s.HubRegion,
 		"Warder keeps the IAM of this account in order, notifies people before and after, and can undo what it did")
 	hub := &Hub{Stack: stack, props: props}
+	if s.AssetBucket != "" {
+		hub.org = newOrganization(stack)
+	}
+	hub.names.Table = hub.kept(settings.TableName)
 	hub.addTopicAndKeys()
-	hub.Ledger = newLedger(stack, s)
+	hub.Ledger = newLedger(stack, hub.names.Table, s)
 	hub.Halt = awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(settings.HaltParameter),
 		Description:   jsii.String("Any value except no: Warder changes nothing and still notifies"),
@@ -109,8 +114,9 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		Value:       hub.Topic.TopicArn(),
 	})
 	awscdk.NewCfnOutput(stack, jsii.String("LedgerKeyArn"), &awscdk.CfnOutputProps{
-		Description: jsii.String("The ledger opens with this key alone: the setting ledgerKey, to deploy over a ledger that stayed"),
-		Value:       hub.LedgerKey.KeyArn(),
+		Description: jsii.String("The key that the ledger opens with: the setting ledgerKey, to deploy over a ledger that " +
+			"stayed"),
+		Value: hub.LedgerKey.KeyArn(),
 	})
 	return hub
 }
@@ -118,8 +124,9 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 // newStack adds a stack of Warder's. The CDK deploys it, into an environment that was bootstrapped for it; or,
 // with a bucket of the functions' code, anything that takes a plain template, such as a StackSet.
 func newStack(scope constructs.Construct, id string, s settings.Settings, region, description string) awscdk.Stack {
-	props := &awscdk.StackProps{
-		Description: jsii.String(description), Env: &awscdk.Environment{Region: jsii.String(region)},
+	props := &awscdk.StackProps{Description: jsii.String(description)}
+	if region != "" {
+		props.Env = &awscdk.Environment{Region: jsii.String(region)}
 	}
 	if s.AssetBucket != "" {
 		props.Synthesizer = awscdk.NewBootstraplessSynthesizer(nil)
@@ -143,7 +150,11 @@ func (h *Hub) addFunctions() {
 	}
 	h.names.Quarantine = newQuarantine(h.Stack, h.props.Settings)
 	for i, c := range h.props.Controls {
-		document := h.props.functionSettings(c, h.names).Env()[settings.Variable]
+		set := h.props.functionSettings(c, h.names)
+		if h.org != nil {
+			h.org.limit(c, &set)
+		}
+		document := set.Env()[settings.Variable]
 		functions[i].AddEnvironment(jsii.String(settings.Variable), jsii.String(document), nil)
 	}
 }
@@ -178,8 +189,12 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	}
 	hub, region := props.Hub, props.Region
 	s := hub.props.Settings
-	if !slices.Contains(s.Regions, region) {
+	if region == "" && hub.org == nil || region != "" && !slices.Contains(s.Regions, region) {
 		panic(fmt.Errorf("add region %s: %q is not one of the settings' regions %q: add it there", id, region, s.Regions))
+	}
+	name, in := id, region
+	if region == "" {
+		name, in = *awscdk.Fn_Sub(jsii.String(settings.Product+"-${AWS::Region}"), nil), "other regions"
 	}
 	stack := newStack(scope, id, s, region, "Warder: forwards what happens in this region to the hub in "+s.HubRegion)
 	tag(stack, "region", s)
@@ -188,7 +203,7 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	undelivered := newUndelivered(stack, s)
 	role := awsiam.NewRole(stack, jsii.String("Forward"), &awsiam.RoleProps{
 		Path:        jsii.String(settings.RolePath),
-		Description: jsii.String("What the rules of Warder in " + region + " may do: put events on the hub's bus"),
+		Description: jsii.String("What the rules of Warder in " + in + " may do: put events on the hub's bus"),
 		AssumedBy:   servicePrincipal("events"),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"forward": document(may(bus, "events:PutEvents")),
@@ -204,7 +219,7 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	hub.watchRegion(add)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.
-	alarm := notEmpty(undelivered).alarm(*stack.StackName()+"-undelivered",
+	alarm := notEmpty(undelivered).alarm(name+"-undelivered",
 		"Events of this region did not reach Warder in "+s.HubRegion+". Look at a message of the queue Undelivered "+
 			"here: its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is fixed: make redrive. See "+
 			handbook+".")

@@ -274,7 +274,7 @@ func TestTemplates_Reproducible(t *testing.T) {
 	}
 	set := load(t, stackSet)
 	for _, pair := range [][2]template{
-		{load(t, custom), second}, {set, again}, {set.sibling(t, "warder-eu-west-1"), again.sibling(t, "warder-eu-west-1")},
+		{load(t, custom), second}, {set, again}, {set.sibling(t, "warder-regions"), again.sibling(t, "warder-regions")},
 	} {
 		if first, second := pair[0], pair[1]; !bytes.Equal(first.text, second.text) {
 			t.Errorf("two runs differ:\n%s", cmp.Diff(string(first.text), string(second.text)))

@@ -51,7 +51,8 @@ type RegionProps struct {
 	Hub *Hub
 
 	// Region is the region's code, such as eu-west-1. It must be one of the settings' regions, because the hub
-	// has rules for what other regions send only if there are any. Required.
+	// has rules for what other regions send only if there are any. Required, unless the settings name a bucket of the
+	// functions' code: one template without a region is for all, as a StackSet wants it.
 	Region string
 }
 
@@ -138,14 +139,19 @@ func NewApp(folder *string) awscdk.App {
 	})
 }
 
-// NewStacks adds the hub, a stack for each other region of the settings, and one of Config rules if they ask for them,
-// under their usual names. The Config rules come last: a deployment ends with the first stack that fails.
+// NewStacks adds the hub, a stack for each other region of the settings, or one for all of them if it is for StackSets,
+// and one of Config rules if they ask for them, under their usual names. The Config rules come last: a deployment ends
+// with the first stack that fails.
 func NewStacks(scope constructs.Construct, props *HubProps) *Hub {
 	hub := NewHub(scope, settings.Product, props)
 	before := []awscdk.Stack{hub.Stack}
-	for _, region := range hub.props.Settings.Regions {
-		before = append(before,
-			NewRegion(scope, settings.Product+"-"+region, &RegionProps{Hub: hub, Region: region}).Stack)
+	if regions := hub.props.Settings.Regions; hub.org != nil && len(regions) > 0 {
+		before = append(before, NewRegion(scope, settings.RegionsStack, &RegionProps{Hub: hub}).Stack)
+	} else {
+		for _, region := range regions {
+			before = append(before,
+				NewRegion(scope, settings.Product+"-"+region, &RegionProps{Hub: hub, Region: region}).Stack)
+		}
 	}
 	if rules := NewConfigRules(scope, settings.ConfigStack, hub); rules != nil {
 		for _, stack := range before {
@@ -225,6 +231,7 @@ func longestNames(functions int) settings.Function {
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
 		Account:    longest("", 12),
+		Table:      longest(settings.TableName+"-", 12),
 		LedgerKey:  "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
 		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
 		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
@@ -248,6 +255,7 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	f := p.Settings.Function(c)
 	f.Topic, f.Account, f.Roles, f.Quarantine = names.Topic, names.Account, names.Roles, names.Quarantine
 	f.LedgerKey = names.LedgerKey
+	f.Table = names.Table
 	if watches(c) {
 		f.Own = names.Own
 	}

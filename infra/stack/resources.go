@@ -28,12 +28,12 @@ import (
 const subjectIndex = "subject"
 
 // newLedger adds the table of what was done and what undoes it. It outlives the stack.
-func newLedger(stack awscdk.Stack, s settings.Settings) awsdynamodb.Table {
+func newLedger(stack awscdk.Stack, name string, s settings.Settings) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
 	}
 	table := awsdynamodb.NewTable(stack, jsii.String("Ledger"), &awsdynamodb.TableProps{
-		TableName:           jsii.String(settings.TableName),
+		TableName:           jsii.String(name),
 		PartitionKey:        text("pk"),
 		SortKey:             text("sk"),
 		TimeToLiveAttribute: jsii.String("expires"),
@@ -108,9 +108,9 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 }
 
 // addTopicAndKeys adds the topic of all notices and its key, the stack's own or those that the settings name, and the
-// key of the ledger: that of the stack's own topic, or one for it alone, or that of a ledger that stayed when Warder was
-// removed, whose seals open with no other. Who may publish to a topic elsewhere, and who is subscribed to it, is decided
-// there.
+// key of the ledger: that of the stack's own topic, or one for it alone, or that of a ledger that stayed when Warder
+// was removed, whose seals open with no other. Who may publish to a topic elsewhere, and who is subscribed to it, is
+// decided there.
 func (h *Hub) addTopicAndKeys() {
 	s := h.props.Settings
 	if s.LedgerKey != "" {

@@ -1,10 +1,15 @@
 package stack
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // importable are the types with names of their own that CloudFormation takes over when a template has them already
@@ -36,7 +41,14 @@ func TestSurvival_WhatStaysIsTakenOver(t *testing.T) {
 			if !strings.HasPrefix(r.DeletionPolicy, "Retain") || property == "" {
 				continue
 			}
-			if _, static := r.get(property).(string); !static || importable[r.Type] != property {
+			_, static := r.get(property).(string)
+			if name == "for a StackSet" { // which imports nothing
+				if static {
+					t.Errorf("%s: %s (%s) stays, and its name is always %v", name, r.id, r.Type, r.get(property))
+				}
+				continue
+			}
+			if !static || importable[r.Type] != property {
 				t.Errorf("%s: %s (%s) stays under the name %v, and cannot be taken over", name, r.id, r.Type, r.get(property))
 			}
 			taken[r.Type] = true
@@ -113,4 +125,76 @@ func TestSurvival_LedgerOfAnOldKey(t *testing.T) {
 func roleOf(t *testing.T, tmpl template, id string) resource {
 	t.Helper()
 	return tmpl.Resources[target(tmpl.function(t, id).get("Role"))]
+}
+
+// One template is for all accounts of an organization: the parameters say where the controls act that the settings
+// enforce, by default nowhere. What the settings do not enforce, nothing enforces.
+func TestStackSet_ModeAndWave(t *testing.T) {
+	hub := load(t, stackSet)
+	var whole struct {
+		Parameters map[string]struct {
+			Default       string
+			AllowedValues []string
+		}
+		Mappings map[string]map[string]map[string]string
+	}
+	if err := json.Unmarshal(hub.text, &whole); err != nil {
+		t.Fatal(err)
+	}
+	mode, wave := whole.Parameters[ModeParameter], whole.Parameters[WaveParameter]
+	if mode.Default != "observe" || wave.Default != "4" {
+		t.Errorf("by default %q in wave %q, want nothing changed and the last wave", mode.Default, wave.Default)
+	}
+	if len(hub.text) > 1<<20 {
+		// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+		t.Errorf("the template has %d bytes, TemplateURL takes 1 MB", len(hub.text))
+	}
+	const find = `{"Fn::FindInMap":["Modes",{"Ref":"Mode"},{"Ref":"Wave"}]}`
+	for id, want := range map[string]string{
+		"detach-direct-policy": `"{\"mode\":\"",` + find, "alert-root-usage": `\"mode\":\"off\"`,
+		"alert-policy-change": `\"mode\":\"observe\"`, "undo": `\"mode\":\"enforce\"`,
+		"report": `\"detach-direct-policy\":\"",` + find,
+	} {
+		var document bytes.Buffer
+		encoder := json.NewEncoder(&document)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(hub.function(t, id).get("Environment.Variables." + settings.Variable)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(document.String(), want) {
+			t.Errorf("settings of %s: %s, want %s", id, document.String(), want)
+		}
+	}
+	acts := map[string]string{"observe": "0000", "wave-1": "1000", "wave-2": "1100", "wave-3": "1110", "settings": "1111"}
+	for _, m := range mode.AllowedValues {
+		got := ""
+		for _, w := range wave.AllowedValues {
+			got += map[string]string{"observe": "0", "enforce": "1"}[whole.Mappings["Modes"][m][w]]
+		}
+		if got != acts[m] {
+			t.Errorf("%s acts in the waves %s, want %s", m, got, acts[m])
+		}
+	}
+	if len(mode.AllowedValues) != len(acts) {
+		t.Errorf("modes %v", mode.AllowedValues)
+	}
+}
+
+// The template of the other regions names none of them: one StackSet is for all.
+func TestStackSet_EveryRegion(t *testing.T) {
+	hub := load(t, stackSet)
+	regions := hub.sibling(t, "warder-regions")
+	for _, region := range []string{"eu-west-1", "ap-northeast-2"} {
+		if strings.Contains(string(regions.text), region) {
+			t.Errorf("it names %s", region)
+		}
+	}
+	alarm := regions.one(t, "AWS::CloudWatch::Alarm", func(resource) bool { return true })
+	if name := text(alarm.get("AlarmName")); name != "warder-${AWS::Region}-undelivered" {
+		t.Errorf("alarm %s", name)
+	}
+	if table := hub.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true }); !strings.HasPrefix(
+		text(table.get("TableName")), "warder-") || !strings.Contains(fmt.Sprint(table.get("TableName")), "AWS::StackId") {
+		t.Errorf("table %v", table.get("TableName"))
+	}
 }

@@ -114,9 +114,12 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 var unscopedActions = []string{
-	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "logs:DescribeLogGroups",
+	"cloudformation:ListStacks", "iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
+	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
+	"logs:DescribeLogGroups",
 	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
 }
 

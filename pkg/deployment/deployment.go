@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // API lists the operations that stacks are read with.
@@ -64,6 +66,55 @@ func isNone(err error) bool {
 	return errors.As(err, &refused) && refused.ErrorCode() == "ValidationError"
 }
 
+// StackSet begins the name of a stack that a StackSet named for Warder has made, before a unique id.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
+const StackSet = "StackSet-" + settings.Product + "-"
+
+// Finder lists the operations that stacks are found with.
+type Finder interface {
+	cloudformation.DescribeStacksAPIClient
+	cloudformation.ListStacksAPIClient
+}
+
+// Find returns the names of Warder's stacks in the region of the client: the one of that name, or those that a StackSet
+// has made, whose names nobody knows beforehand. The error is ErrNone if there is neither.
+func Find(ctx context.Context, api Finder, name string, options ...func(*cloudformation.Options)) ([]string, error) {
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name}, options...)
+	if err == nil && len(out.Stacks) > 0 {
+		return []string{name}, nil
+	}
+	if err != nil && !isNone(err) {
+		return nil, fmt.Errorf("describe stack %s: %w", name, err)
+	}
+	names, err := OfStackSets(ctx, api, options...)
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("find stack %s: %w", name, ErrNone)
+	}
+	return names, err
+}
+
+// OfStackSets returns the names of the stacks that StackSets named for Warder have made in the region of the client,
+// sorted. That of Config rules is not among them.
+func OfStackSets(ctx context.Context, api cloudformation.ListStacksAPIClient, options ...func(*cloudformation.Options),
+) (names []string, err error) {
+	pages := cloudformation.NewListStacksPaginator(api, &cloudformation.ListStacksInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx, options...)
+		if err != nil {
+			return nil, fmt.Errorf("list stacks: %w", err)
+		}
+		for _, s := range page.StackSummaries { // those that were deleted lately as well
+			name := aws.ToString(s.StackName)
+			if strings.HasPrefix(name, StackSet) && !strings.HasPrefix(name, "StackSet-"+settings.ConfigStack+"-") &&
+				s.StackStatus != types.StackStatusDeleteComplete && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // A Stack is a deployed stack.
 type Stack struct {
 	Name      string
@@ -73,6 +124,8 @@ type Stack struct {
 	Resources []Resource
 	id        arn.ARN
 	byID      map[string]*Resource
+	given     map[string]string // the stack's parameters
+	mappings  map[string]map[string]map[string]any
 }
 
 // A Resource is one resource of a stack.
@@ -100,6 +153,10 @@ func Read(ctx context.Context, api API, name string, options ...func(*cloudforma
 	s := &Stack{
 		Name: name, Status: described.StackStatus, Reason: aws.ToString(described.StackStatusReason),
 		Changed: aws.ToTime(cmp.Or(described.LastUpdatedTime, described.CreationTime)), byID: map[string]*Resource{},
+		given: map[string]string{},
+	}
+	for _, p := range described.Parameters {
+		s.given[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
 	}
 	if s.id, err = arn.Parse(aws.ToString(described.StackId)); err != nil {
 		return nil, fmt.Errorf("read id of stack %s: %w", name, err)
@@ -109,6 +166,7 @@ func Read(ctx context.Context, api API, name string, options ...func(*cloudforma
 		return nil, fmt.Errorf("get template of stack %s: %w", name, err)
 	}
 	var decoded struct {
+		Mappings  map[string]map[string]map[string]any
 		Resources map[string]struct {
 			Type       string
 			Properties map[string]any
@@ -117,6 +175,7 @@ func Read(ctx context.Context, api API, name string, options ...func(*cloudforma
 	if err := json.Unmarshal([]byte(aws.ToString(template.TemplateBody)), &decoded); err != nil {
 		return nil, fmt.Errorf("decode template of stack %s: %w", name, err)
 	}
+	s.mappings = decoded.Mappings
 	for _, id := range slices.Sorted(maps.Keys(decoded.Resources)) {
 		r := decoded.Resources[id]
 		s.Resources = append(s.Resources, Resource{ID: id, Type: r.Type, Properties: r.Properties})
@@ -208,6 +267,34 @@ func (s *Stack) intrinsic(name string, argument any) any {
 		return strings.Join(parts, separator)
 	case name == "Fn::Sub":
 		return s.substitute(argument)
+	case name == "Fn::FindInMap" && len(list) == 3, name == "Fn::Split" && len(list) == 2,
+		name == "Fn::Select" && len(list) == 2:
+		return s.part(name, s.fill(list).([]any))
+	}
+	return unknown{}
+}
+
+// part is what Fn::FindInMap, Fn::Split and Fn::Select yield of their arguments, filled in.
+func (s *Stack) part(name string, of []any) any {
+	texts := make([]string, len(of))
+	for i, argument := range of {
+		texts[i] = text(argument)
+	}
+	switch list, _ := of[1].([]any); {
+	case name == "Fn::FindInMap":
+		if value, ok := s.mappings[texts[0]][texts[1]][texts[2]]; ok {
+			return value
+		}
+	case name == "Fn::Split" && !isUnknown(of[1]):
+		var parts []any
+		for part := range strings.SplitSeq(texts[1], texts[0]) {
+			parts = append(parts, part)
+		}
+		return parts
+	case name == "Fn::Select":
+		if i, err := strconv.Atoi(texts[0]); err == nil && i >= 0 && i < len(list) {
+			return list[i]
+		}
 	}
 	return unknown{}
 }
@@ -263,6 +350,9 @@ func (s *Stack) ref(id string) any {
 		return s.Name
 	case "AWS::StackId":
 		return s.id.String()
+	}
+	if value, ok := s.given[id]; ok {
+		return value
 	}
 	if r := s.byID[id]; r != nil && r.Name != "" {
 		return r.Name

@@ -272,11 +272,12 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`assetBucket: "Code" is not the name of a bucket; ${AWS::AccountId} and ${AWS::Region} may be part of it`},
 		},
 		{"Warder's own tag", `"team"`, `"warder"`, []string{`tags.warder: the tag "warder" is Warder's own`}},
-		{"Warder's own tag in other letters", `"team"`, `"Warder"`, []string{`tags.Warder: the tag "Warder" is Warder's own`}},
-		{"a tag value that IAM refuses", `"platform"`, `"R&D"`, []string{`tags.team: "R&D" is not a tag value that IAM takes: ` +
-			`letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
-		{"a tag value that AWS keeps for itself", `"platform"`, `"AWS:x"`, []string{`tags.team: "AWS:x" is not a tag value that ` +
-			`IAM takes: letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
+		{"Warder's own tag in other letters", `"team"`, `"Warder"`,
+			[]string{`tags.Warder: the tag "Warder" is Warder's own`}},
+		{"a tag value that IAM refuses", `"platform"`, `"R&D"`, []string{`tags.team: "R&D" is not a tag value that IAM ` +
+			`takes: letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
+		{"a tag value that AWS keeps for itself", `"platform"`, `"AWS:x"`, []string{`tags.team: "AWS:x" is not a tag ` +
+			`value that IAM takes: letters, digits, spaces and _ . : / = + - @, and not aws: at the beginning`}},
 		{"a tag twice, as IAM reads it", `{"team": "platform"}`, `{"team": "platform", "Team": "x"}`,
 			[]string{`tags.Team: the same key as "team": IAM compares keys without case`}},
 		{

@@ -203,7 +203,8 @@ var stored = []string{
 // compared are the operations of check-warder, which reads what was deployed. Its test has an account of its own, and
 // the local account answers from the template and from what was changed: the attacks blind-daily-* try it.
 var compared = []string{
-	"cloudformation:GetTemplate", "cloudformation:ListStackResources", "cloudwatch:DescribeAlarms",
+	"cloudformation:GetTemplate", "cloudformation:ListStackResources", "cloudformation:ListStacks",
+	"cloudwatch:DescribeAlarms", "lambda:ListEventSourceMappings",
 	"dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:GetResourcePolicy",
 	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
 	"iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "kms:DescribeKey", "kms:GetKeyPolicy",

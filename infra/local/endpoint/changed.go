@@ -34,7 +34,8 @@ type functionState struct {
 	retries  map[string]any // what was put in place of what was deployed; nil for that
 	noKeep   bool           // nothing is left of it
 	added    []map[string]any
-	removed  bool // a statement was
+	removed  bool             // a statement was
+	sources  []map[string]any // event source mappings that were created
 }
 
 // function keeps what a call changes of a function.
@@ -62,6 +63,8 @@ func (c *changed) function(name, call string, fields map[string]any, shift time.
 		f.retries, f.noKeep = fields, false
 	case call == "DeleteFunctionEventInvokeConfig":
 		f.noKeep = true
+	case strings.HasPrefix(call, "CreateEventSourceMapping"):
+		f.sources = append(f.sources, map[string]any{"EventSourceArn": fields["EventSourceArn"], "State": "Enabled"})
 	case strings.HasPrefix(call, "AddPermission"):
 		f.added = append(f.added, fields)
 	case strings.HasPrefix(call, "RemovePermission"):
@@ -81,6 +84,7 @@ var lambdaReads = []lambdaRead{
 	{lambdaPath("functions/NAME/event-invoke-config"), "GetFunctionEventInvokeConfig"},
 	{lambdaPath("functions/NAME/policy"), "GetPolicy"},
 	{lambdaPath("functions/NAME/urls"), "ListFunctionUrlConfigs"},
+	{lambdaPath("event-source-mappings"), "ListEventSourceMappings"},
 }
 
 // readFunction answers a call that reads of a function of the template; ok is false for any other request.
@@ -88,7 +92,7 @@ func (h *Handler) readFunction(w http.ResponseWriter, r *http.Request) (ok bool)
 	var action, name string
 	for _, known := range lambdaReads {
 		if parts := known.path.FindStringSubmatch(r.URL.Path); parts != nil && r.Method == http.MethodGet {
-			action, name = known.name, functionName(parts[1])
+			action, name = known.name, functionName(strings.Join(parts[1:], "")+r.URL.Query().Get("FunctionName"))
 		}
 	}
 	if action == "" {
@@ -139,6 +143,8 @@ func (h *Handler) readFunction(w http.ResponseWriter, r *http.Request) (ok bool)
 		writeJSON(w, retries)
 	case "GetPolicy":
 		h.functionPolicy(w, found, state)
+	case "ListEventSourceMappings":
+		writeJSON(w, map[string]any{"EventSourceMappings": append([]map[string]any{}, state.sources...)})
 	case "ListFunctionUrlConfigs":
 		urls := []map[string]any{}
 		if state.url {

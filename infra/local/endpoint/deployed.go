@@ -30,6 +30,9 @@ type Resource struct{ LogicalID, Type, PhysicalID string }
 // formation answers what CloudFormation answers of the account's own stacks. moto could make them
 // from a template, but not all that is in it.
 func (h *Handler) formation(req request) answer {
+	if req.action == "ListStacks" {
+		return h.listStacks(req)
+	}
 	name := req.form.Get("StackName")
 	i := slices.IndexFunc(h.Deployed, func(d Deployed) bool { return d.Name == name && d.Region == req.region })
 	if i < 0 {
@@ -65,6 +68,20 @@ func (h *Handler) formation(req request) answer {
 		}{Members: members})
 	}
 	return unknown(req)
+}
+
+func (h *Handler) listStacks(req request) answer {
+	type member struct{ StackName, StackStatus string }
+	var members []member
+	for _, d := range h.Deployed {
+		if d.Region == req.region {
+			members = append(members, member{d.Name, "CREATE_COMPLETE"})
+		}
+	}
+	return inXML(struct {
+		XMLName xml.Name `xml:"ListStacksResponse"`
+		Members []member `xml:"ListStacksResult>StackSummaries>member"`
+	}{Members: members})
 }
 
 // template is a stack's template. Functions see the settings in it that they have here: those are deployed, and where

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -162,6 +163,15 @@ func Resources(ctx context.Context, cfg aws.Config, stack string) ([]types.Stack
 	return found, nil
 }
 
+// OfStackSet is the name of the stack that a StackSet made of Warder in the region, empty without one.
+func OfStackSet(ctx context.Context, cfg aws.Config) (string, error) {
+	names, err := deployment.OfStackSets(ctx, cloudformation.NewFromConfig(cfg))
+	if NoStack(err) {
+		err = nil
+	}
+	return append(names, "")[0], err
+}
+
 // Settings are those of Warder, and where they come from.
 type Settings struct {
 	settings.Settings
@@ -209,13 +219,26 @@ func (s *Settings) parse(data []byte, controls []control.Control, what string) (
 // Deployed reads the settings that Warder was deployed with: its stack has them as metadata. Where it is not
 // deployed they are the defaults.
 func Deployed(ctx context.Context, cfg aws.Config, controls []control.Control) (Settings, error) {
-	stack := settings.Product
+	return deployed(ctx, cfg, settings.Product, controls)
+}
+
+// deployed reads the settings of the stack of that name, or of that which a StackSet made.
+func deployed(ctx context.Context, cfg aws.Config, stack string, controls []control.Control) (Settings, error) {
 	where := fmt.Sprintf("the stack %s in %s", stack, cfg.Region)
 	s := Settings{Settings: settings.Settings{HubRegion: cfg.Region}, Source: "not known"}
 	var template struct {
 		Metadata map[string]json.RawMessage
 	}
 	out, err := cloudformation.NewFromConfig(cfg).GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
+	if NoStack(err) && stack == settings.Product {
+		name, err := OfStackSet(ctx, cfg)
+		if err != nil {
+			return s, fmt.Errorf("read the settings of %s: %w; or name a file: --settings cdk.json", where, Cause(err))
+		}
+		if name != "" {
+			return deployed(ctx, cfg, name, controls)
+		}
+	}
 	switch {
 	case NoStack(err):
 		s.Source = fmt.Sprintf("the defaults: there is no stack %s in %s", stack, cfg.Region)
@@ -227,7 +250,7 @@ func Deployed(ctx context.Context, cfg aws.Config, controls []control.Control) (
 	if err := json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &template); err != nil {
 		return s, fmt.Errorf("read the template of %s: %w", where, err)
 	}
-	given, ok := template.Metadata[stack]
+	given, ok := template.Metadata[settings.Product]
 	if !ok {
 		return s, fmt.Errorf("%s does not say its settings; name a file: --settings cdk.json", where)
 	}

@@ -98,6 +98,12 @@ func (r *redriver) emptyStack(ctx context.Context, region string) error {
 		cfg.Region, stack = region, stack+"-"+region
 	}
 	resources, err := account.Resources(ctx, cfg, stack)
+	if account.NoStack(err) {
+		if made, _ := account.OfStackSet(ctx, cfg); made != "" {
+			stack = made
+			resources, err = account.Resources(ctx, cfg, stack)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("list the resources of stack %s in %s: %w", stack, region, account.Cause(err))
 	}

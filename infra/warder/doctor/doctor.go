@@ -104,6 +104,7 @@ func Print(out io.Writer, lines []Line, style terminal.Style) {
 // operations are all that the doctor calls: others are refused before they are sent.
 var operations = []string{
 	"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+	"cloudformation:ListStacks",
 	"cloudtrail:DescribeTrails", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus",
 	"config:DescribeConfigRules", "config:DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorders",
 	"dynamodb:GetItem", "dynamodb:Scan",
@@ -215,6 +216,11 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	found = append(found, together(ctx, check{"stack " + hub.name, of(d.checkStack, hub)})...)
 	if !hub.deployed {
 		return found
+	}
+	for _, id := range hub.of("AWS::DynamoDB::Table") {
+		if name := hub.physical[id]; name != settings.TableName && name != "" { // where a StackSet deployed it
+			d.store = ledger.Dynamo{API: dynamodb.NewFromConfig(d.Config), Name: name}
+		}
 	}
 	var regions, functions []check
 	for _, region := range d.Settings.Regions {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	formationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	configtypes "github.com/aws/aws-sdk-go-v2/service/configservice/types"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -147,6 +149,20 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 			"remark: stack warder: not deployed: what follows a deployment was not checked\n"},
 		{"a region that is not deployed", func(_ *testing.T, w *world) { delete(w.stacks, eu) },
 			"problem: stack warder-eu-west-1: not deployed: events of eu-west-1 do not reach Warder\n"},
+		{"a region that a StackSet deployed", func(_ *testing.T, w *world) {
+			w.stacks[eu].name = "StackSet-warder-regions-0a1b2c3d"
+			w.synth["StackSet-warder-regions-0a1b2c3d"] = w.synth["warder-eu-west-1"]
+		}, ""},
+		{"a region whose stacks may not be listed", func(_ *testing.T, w *world) {
+			delete(w.stacks, eu)
+			w.denied["cloudformation:ListStacks"] = true
+		}, "not known: stack warder-eu-west-1: these credentials may not call cloudformation:ListStacks (AccessDenied)\n"},
+		{"a control that observes in an account of a StackSet", func(t *testing.T, w *world) {
+			w.settings.Controls["detach-direct-policy"] = settings.Control{
+				Mode: control.Enforce, Parameters: w.settings.Controls["detach-direct-policy"].Parameters,
+			}
+			w.stacks[hub].parameters = []formationtypes.Parameter{{ParameterKey: aws.String("Mode")}}
+		}, "remark: control detach-direct-policy: it observes: the parameters Mode and Wave of the stack say so\n"},
 		{"a deployment that failed", func(_ *testing.T, w *world) { w.stacks[hub].status = "UPDATE_ROLLBACK_COMPLETE" },
 			"problem: stack warder: UPDATE_ROLLBACK_COMPLETE \n"},
 		{"a deployment under way", func(_ *testing.T, w *world) { w.stacks[hub].status = "UPDATE_IN_PROGRESS" },
@@ -324,7 +340,7 @@ func TestADeniedReadIsNeverOk(t *testing.T) {
 	}
 	for _, operation := range operations {
 		switch operation { // these have subtests of their own, or are not called here
-		case "sts:GetCallerIdentity", "ssm:DescribeParameters", "dynamodb:GetItem":
+		case "sts:GetCallerIdentity", "ssm:DescribeParameters", "dynamodb:GetItem", "cloudformation:ListStacks":
 			continue
 		}
 		t.Run(operation, func(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -65,6 +66,7 @@ func readSynth(path, settings string) (synth, error) {
 type stack struct {
 	name, region string
 	deployed     bool
+	limited      bool      // the parameters Mode and Wave of a StackSet say where what the settings enforce acts
 	changed      time.Time // created or updated last
 	template     template
 	physical     map[string]string // by logical id
@@ -82,6 +84,16 @@ func (d *doctor) checkStack(ctx context.Context, l *lines, s *stack) error {
 	cfg := d.in(s.region)
 	out, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx,
 		&cloudformation.DescribeStacksInput{StackName: &s.name})
+	if account.NoStack(err) && !strings.HasPrefix(s.name, deployment.StackSet) {
+		made, errList := account.OfStackSet(ctx, cfg)
+		if errList != nil {
+			return errList
+		}
+		if made != "" {
+			s.name = made
+			return d.checkStack(ctx, l, s)
+		}
+	}
 	switch {
 	case account.NoStack(err), err == nil && len(out.Stacks) == 0:
 		if s.region == d.Settings.HubRegion {
@@ -95,6 +107,8 @@ func (d *doctor) checkStack(ctx context.Context, l *lines, s *stack) error {
 		return err
 	}
 	described := out.Stacks[0]
+	s.limited = slices.ContainsFunc(described.Parameters,
+		func(p formationtypes.Parameter) bool { return aws.ToString(p.ParameterKey) == "Mode" })
 	s.deployed, s.changed = true, aws.ToTime(cmp.Or(described.LastUpdatedTime, described.CreationTime))
 	status := described.StackStatus
 	switch {
@@ -403,6 +417,8 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	case err != nil:
 		l.problem(deploy, "the function %s has settings that it cannot read, and does nothing: %s", name, err)
 		return nil
+	case got.Mode == control.Observe && mode == control.Enforce && hub.limited:
+		l.remark("", "it observes: the parameters Mode and Wave of the stack say so")
 	case got.Mode != mode:
 		l.problem(deploy, "the function is set to %s, and the settings say %s", got.Mode, mode)
 		return nil

@@ -87,6 +87,7 @@ type world struct {
 type stacked struct {
 	name, template, status string
 	resources              map[string]string
+	parameters             []formationtypes.Parameter
 }
 
 // regional are the settings of the world.
@@ -171,13 +172,13 @@ func newWorld(t *testing.T) *world {
 			"warder-iam-user-no-policies-check": configtypes.ConfigRuleStateActive,
 		},
 		stacks: map[string]*stacked{
-			hub: {"warder", hubTemplate, "UPDATE_COMPLETE", map[string]string{
+			hub: {name: "warder", template: hubTemplate, status: "UPDATE_COMPLETE", resources: map[string]string{
 				"Notices": "arn:aws:sns:us-east-1:" + id + ":warder-Notices", "Failed": "https://sqs/failed",
 				"Undelivered": "https://sqs/undelivered", "Drills": "https://sqs/drills",
 				"DetachRule1": "warder-DetachRule1", "DetachSchedule": "warder-DetachSchedule",
 				"LoginBus": "warder|warder-LoginBus", "Bus": "warder", "Alarms": "warder-Alarms",
 			}},
-			eu: {"warder-eu-west-1", regionTemplate, "CREATE_COMPLETE", map[string]string{
+			eu: {name: "warder-eu-west-1", template: regionTemplate, status: "CREATE_COMPLETE", resources: map[string]string{
 				"Forward": "warder-Forward-eu", "Undelivered": "https://sqs/undelivered-eu", "Forward1": "warder-Forward1",
 			}},
 		},
@@ -236,7 +237,10 @@ func newWorld(t *testing.T) *world {
 	// One region beside the hub's is enough, but the doctor asks for those where sign-ins are recorded.
 	for _, region := range []string{"us-east-2", "eu-north-1", "ap-southeast-2"} {
 		w.parameters[region+bootstrapVersion] = "30"
-		w.stacks[region] = &stacked{"warder-" + region, regionTemplate, "CREATE_COMPLETE", maps.Clone(w.stacks[eu].resources)}
+		w.stacks[region] = &stacked{
+			name: "warder-" + region, template: regionTemplate, status: "CREATE_COMPLETE",
+			resources: maps.Clone(w.stacks[eu].resources),
+		}
 		w.stacks[region].resources["Forward"] = "warder-Forward"
 		w.synth["warder-"+region] = w.synth["warder-eu-west-1"]
 		w.started[region+"warder-Forward1"] = w.started[eu+"warder-Forward1"]
@@ -359,9 +363,18 @@ func (r reader) DescribeStacks(
 		}
 	}
 	return &cloudformation.DescribeStacksOutput{Stacks: []formationtypes.Stack{{
-		StackName: &s.name, StackStatus: formationtypes.StackStatus(s.status),
+		StackName: &s.name, StackStatus: formationtypes.StackStatus(s.status), Parameters: s.parameters,
 		CreationTime: aws.Time(now.Add(-100 * time.Hour)),
 	}}}, nil
+}
+
+func (r reader) ListStacks(
+	context.Context, *cloudformation.ListStacksInput) (*cloudformation.ListStacksOutput, error) {
+	var out cloudformation.ListStacksOutput
+	if s := r.stacks[r.region]; s != nil {
+		out.StackSummaries = []formationtypes.StackSummary{{StackName: &s.name}}
+	}
+	return &out, r.may("cloudformation:ListStacks")
 }
 
 func (r reader) GetTemplate(
