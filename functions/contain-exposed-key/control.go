@@ -19,7 +19,7 @@ var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
 var Control = handler.NewControl[readAPI](files, func(s handler.Setup) (remediation.Planner, error) {
-	return newPlanner(s.IAM, s.Settings), nil
+	return newPlanner(s.IAM, s.Settings)
 })
 
 // readAPI are the operations that the planner decides from.

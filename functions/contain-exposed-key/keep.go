@@ -63,7 +63,7 @@ func (p *planner) Keep(
 		}
 		return p.restore(ctx, kept, letGoBy(d), now)
 	}
-	r := read(e)
+	r := p.read(e)
 	if r == nil {
 		return nil, nil
 	}

@@ -24,12 +24,14 @@ import (
 )
 
 type planner struct {
+	parameters
 	api    readAPI
 	policy string // ARN
 }
 
-func newPlanner(api readAPI, f settings.Function) remediation.Planner {
-	return &planner{api: api, policy: f.Quarantine.Key}
+func newPlanner(api readAPI, f settings.Function) (remediation.Planner, error) {
+	p, err := settings.Parameters[parameters](f)
+	return &planner{parameters: p, api: api, policy: f.Quarantine.Key}, err
 }
 
 // Plan implements [remediation.Planner].

@@ -83,13 +83,18 @@ func twoUsers() *fakeaws.Account {
 
 var quarantined = settings.Function{
 	Quarantine: settings.Quarantine{Key: "arn:aws:iam::111122223333:policy/warder/warder-key-quarantine"},
+	Parameters: json.RawMessage(`{"minSeverity": 7, "mediumTypes": ["IAMUser/TorIPCaller"]}`),
 }
 
 // look is what the planner finds when nothing was contained before.
 func look(t *testing.T, a *fakeaws.Account, e event.Event) ([]remediation.Finding, error) {
 	t.Helper()
 	r := remediation.Runner{Control: control.Control{ID: "contain-exposed-key"}, Ledger: ledger.New(&ledger.Memory{})}
-	return remediation.Inspect(t.Context(), newPlanner(a.IAM(), quarantined), e, r.Memory(), time.Time{})
+	p, err := newPlanner(a.IAM(), quarantined)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remediation.Inspect(t.Context(), p, e, r.Memory(), time.Time{})
 }
 
 // denying refuses some operations.
@@ -170,5 +175,32 @@ func TestPlan_QuarantineBeforeKey(t *testing.T) {
 	}
 	if !slices.Equal(kinds, []string{"quarantine", "access key status"}) {
 		t.Errorf("changes in the order %q", kinds)
+	}
+}
+
+func TestParameters_Grave(t *testing.T) {
+	p := parameters{MinSeverity: 7, MediumTypes: []string{"IAMUser/TorIPCaller"}}
+	for _, c := range []struct {
+		kind     string
+		severity float64
+		want     bool
+	}{
+		{"UnauthorizedAccess:IAMUser/TorIPCaller", 5, true},
+		{"Recon:IAMUser/TorIPCaller", 4, true},
+		{"Recon:IAMUser/TorIPCaller", 3.9, false},
+		{"Recon:IAMUser/TorIPCaller.Custom", 5, false},
+		{"IAMUser/TorIPCaller", 5, false},
+		{"Recon:S3/TorIPCaller", 5, false},
+		{"", 5, false},
+		{"Discovery:IAMUser/AnomalousBehavior", 6.9, false},
+		{"Discovery:IAMUser/AnomalousBehavior", 7, true},
+		{"AttackSequence:ECS/CompromisedCluster", 9, true},
+	} {
+		if got := p.grave(&event.Threat{Type: c.kind, Severity: c.severity}); got != c.want {
+			t.Errorf("%s, severity %g: %t", c.kind, c.severity, got)
+		}
+	}
+	if (parameters{MinSeverity: 9, MediumTypes: []string{""}}).grave(&event.Threat{Type: "nothing", Severity: 8}) {
+		t.Error("no type is one of the list")
 	}
 }

@@ -14,9 +14,23 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
-// minSeverity is how severe a finding of GuardDuty must be to be acted on: high.
+// parameters are those of control.json: which findings of GuardDuty are acted on.
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html
-const minSeverity = 7
+type parameters struct {
+	MinSeverity int `json:"minSeverity"`
+	// MediumTypes are types of findings that say, at medium severity too, that somebody else has credentials.
+	// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html
+	MediumTypes []string `json:"mediumTypes"`
+}
+
+// medium is the severity from which findings are delivered.
+const medium = 4
+
+// grave reports whether a finding is to be acted on.
+func (p parameters) grave(t *event.Threat) bool {
+	_, kind, _ := strings.Cut(t.Type, ":")
+	return t.Severity >= float64(p.MinSeverity) || t.Severity >= medium && kind != "" && slices.Contains(p.MediumTypes, kind)
+}
 
 // report is what AWS says about credentials, whichever service says it.
 type report struct {
@@ -63,12 +77,12 @@ var codes = map[string]struct{ title, words i18n.Message }{
 
 // read returns what the event reports, nil if it is nothing to act on: of another account, settled
 // already, a sample, or not severe.
-func read(e event.Event) *report {
+func (p parameters) read(e event.Event) *report {
 	switch d := e.Detail.(type) {
 	case *event.Health:
 		return health(d, e)
 	case *event.Threat:
-		return threat(d, e)
+		return p.threat(d, e)
 	}
 	return nil
 }
@@ -124,18 +138,8 @@ func keyID(text string) bool {
 // temporary reports whether an access key id is that of a session.
 func temporary(key string) bool { return strings.HasPrefix(key, "ASIA") }
 
-// attackers are the types of findings that say, at medium severity too, that credentials are in the hands of somebody
-// else. They are those of the rule in control.json.
-// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html
-var attackers = []string{
-	":IAMUser/TorIPCaller", ":IAMUser/MaliciousIPCaller", ":IAMUser/MaliciousIPCaller.Custom",
-	":IAMUser/ConsoleLoginSuccess.B", ":IAMUser/InstanceCredentialExfiltration.InsideAWS",
-	":IAMUser/InstanceCredentialExfiltration.OutsideAWS",
-}
-
-func threat(t *event.Threat, e event.Event) *report {
-	named := slices.ContainsFunc(attackers, func(suffix string) bool { return strings.HasSuffix(t.Type, suffix) })
-	if t.Sample || t.Archived || t.Severity < minSeverity && !named || t.Account != e.Account {
+func (p parameters) threat(t *event.Threat, e event.Event) *report {
+	if t.Sample || t.Archived || !p.grave(t) || t.Account != e.Account {
 		return nil
 	}
 	// Of what is about a bucket, a machine or a cluster, the credentials that it names are our business.
@@ -182,15 +186,15 @@ func used(c event.Credential) suspect {
 		s.key = key
 	case "FederatedUser":
 		s.kind = event.Federated
-	case "":
-		s = untyped(s, c)
-	default:
+	case "AWSAccount", "AWSService":
 		s.kind = event.Unidentified
+	default:
+		s = untyped(s, c)
 	}
 	return s
 }
 
-// untyped is whom GuardDuty means if it does not say what it is, as of an access key among the resources of a sequence.
+// untyped is whom GuardDuty means if it does not say what it is, or says what is not known, as of an access key among the resources of a sequence.
 func untyped(s suspect, c event.Credential) suspect {
 	switch {
 	case strings.HasPrefix(c.PrincipalID, "AROA"):

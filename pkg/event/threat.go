@@ -92,16 +92,19 @@ func threat(detail Fields, e Event) (Detail, time.Time, error) {
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Sequence.html
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ResourceV2.html
 func credentials(detail, service Fields) []Credential {
-	all := []Credential{keyDetails(detail.Object("resource", "accessKeyDetails"))}
+	var all []Credential
+	for _, details := range each(detail.Object("resource"), "accessKeyDetails") {
+		all = append(all, keyDetails(details))
+	}
 	sequence := service.Object("detection", "sequence")
-	for _, actor := range sequence.Objects("actors") {
+	for _, actor := range each(sequence, "actors") {
 		user := actor.Object("user")
 		all = append(all, Credential{
 			AccessKeyID: user.text("credentialUid"), PrincipalID: user.text("uid"),
 			UserName: user.text("name"), UserType: user.text("type"),
 		})
 	}
-	for _, resource := range sequence.Objects("resources") {
+	for _, resource := range each(sequence, "resources") {
 		kind := strings.ReplaceAll(resource.text("resourceType"), "_", "")
 		details := resource.Object("data", "accessKey")
 		if !strings.EqualFold(kind, "AccessKey") && details == nil {
@@ -118,6 +121,14 @@ func credentials(detail, service Fields) []Credential {
 		}
 	}
 	return distinct
+}
+
+// each is the objects by a name: those of a list, or the one that is there without a list.
+func each(f Fields, name string) []Fields {
+	if one := f.Object(name); one != nil {
+		return []Fields{one}
+	}
+	return f.Objects(name)
 }
 
 func keyDetails(f Fields) Credential {
