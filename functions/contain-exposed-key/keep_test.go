@@ -2,7 +2,6 @@ package containexposedkey
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -44,7 +43,7 @@ func newWorld(t *testing.T, state fakeaws.State) *world {
 		t.Fatal(err)
 	}
 	f := quarantined
-	f.Mode, f.BlastRadius, f.HoldDays, f.Parameters = control.Enforce, 10, 7, json.RawMessage("{}")
+	f.Mode, f.BlastRadius, f.HoldDays = control.Enforce, 10, 7
 	f.Language, f.Account, f.Halt = settings.English, "111122223333", settings.HaltParameter
 	w.runner = &remediation.Runner{
 		Control: described, Settings: f, Ledger: ledger.New(&ledger.Memory{}), Topic: w,
