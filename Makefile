@@ -60,7 +60,7 @@ APP     := $(call go_files,infra infra/stack) $(SHARED) $(wildcard functions/*/c
 .PHONY: help
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: local ## play the story on a local account: ARGS="-h" lists its flags
@@ -89,6 +89,11 @@ deploy: synth ## deploy to the AWS account of the credentials in the environment
 .PHONY: diff
 diff: synth ## show what a deployment would change
 	@$(CDK) diff --app cdk.out $(ARGS)
+
+.PHONY: org-template
+org-template: $(ARM64) bin/settings ## the templates for StackSets, and the commands: SETTINGS=... with an assetBucket
+	@rm -rf cdk.out/org
+	@CDK_OUTDIR=cdk.out/org WARDER_SETTINGS_FILE=$(SETTINGS_FILE) go run ./infra org-template
 
 .PHONY: preview
 preview: $(WARDER) ## show whom it would notify of what, in the AWS account of the credentials, before it is deployed

@@ -4,9 +4,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -37,11 +39,20 @@ func run() error {
 	if err := props.Validate(); err != nil {
 		return err
 	}
+	organization := slices.Contains(os.Args[1:], orgTemplate)
+	if organization && props.Settings.AssetBucket == "" {
+		return errors.New("assetBucket: name the bucket that the accounts read the functions' code from")
+	}
 	stack.NewStacks(app, props)
 	// The operator's command needs no checkout: the hub says which settings it was deployed with.
 	app.Node().FindChild(jsii.String(settings.Product)).(awscdk.Stack).
 		AddMetadata(jsii.String(settings.Product), given)
 	app.Synth(nil)
+	if organization {
+		commands, err := publish(*app.Outdir(), props.Settings)
+		fmt.Print(commands)
+		return err
+	}
 	if bucket := props.Settings.AssetBucket; bucket != "" {
 		folder := filepath.Join(*app.Outdir(), stack.CodeFolder)
 		fmt.Fprintf(os.Stderr, "the templates name code in %s: upload it with\n  aws s3 sync %s s3://%s\n",

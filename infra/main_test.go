@@ -3,12 +3,14 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/infra/stack"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // The settings of a file take the place of those of cdk.json, whole, and what is wrong with them names the file.
@@ -57,5 +59,45 @@ func TestRead_File(t *testing.T) {
 	t.Setenv(settingsFile, folder)
 	if _, _, err := read(app); err == nil {
 		t.Error("a folder is taken")
+	}
+}
+
+// The commands name each template where it is uploaded to, under its content, and only those that there are.
+func TestPublish(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"warder", "warder-regions"} {
+		if err := os.WriteFile(filepath.Join(folder, name+".template.json"), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := settings.Settings{
+		HubRegion: "cn-north-1", Regions: []string{"cn-northwest-1"}, AssetBucket: "code-${AWS::AccountId}-${AWS::Region}",
+	}
+	got, err := publish(folder, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`https://code-ACCOUNT-cn-north-1\.s3\.cn-north-1\.amazonaws\.com\.cn/(\S+) \\\n  `+
+		`--capabilities CAPABILITY_NAMED_IAM --permission-model SERVICE_MANAGED`).FindAllStringSubmatch(got, -1)
+	if len(keys) != 2 {
+		t.Fatalf("commands with %d templates, want 2:\n%s", len(keys), got)
+	}
+	for i, name := range []string{"warder", "warder-regions"} {
+		data, err := os.ReadFile(filepath.Join(folder, "code", keys[i][1]))
+		if err != nil || string(data) != name {
+			t.Errorf("%s: %q, %v", keys[i][1], data, err)
+		}
+	}
+	for _, want := range []string{
+		"aws s3 sync " + filepath.Join(folder, "code") + " s3://code-ACCOUNT-cn-north-1\n",
+		"ParameterKey=Mode,ParameterValue=observe ParameterKey=Wave,ParameterValue=4", "--regions cn-north-1 ",
+		"--regions cn-northwest-1 ", "leaves out the management account",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in the commands:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "warder-config") {
+		t.Errorf("a StackSet of rules that nobody asked for:\n%s", got)
 	}
 }
