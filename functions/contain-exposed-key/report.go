@@ -29,7 +29,8 @@ const medium = 4
 // grave reports whether a finding is to be acted on.
 func (p parameters) grave(t *event.Threat) bool {
 	_, kind, _ := strings.Cut(t.Type, ":")
-	return t.Severity >= float64(p.MinSeverity) || t.Severity >= medium && kind != "" && slices.Contains(p.MediumTypes, kind)
+	return t.Severity >= float64(p.MinSeverity) ||
+		t.Severity >= medium && kind != "" && slices.Contains(p.MediumTypes, kind)
 }
 
 // report is what AWS says about credentials, whichever service says it.

@@ -628,12 +628,26 @@ func TestAPICall_SignIn(t *testing.T) {
 		`,"eventName":"CreateOAuth2Token","requestParameters":{"grant_type":"refresh_token"}`:        "Success, renewed",
 		`,"eventName":"CreateOAuth2Token","requestParameters":{"tokenInput":{"grantType":7}}`:        "Success",
 		`,"eventName":"AuthorizeOAuth2Access","errorCode":"AccessDenied","errorMessage":"no such x"`: "Failure",
-		`,"eventName":"GetResourcePolicy"`:                                                           "",
+		`,"eventName":"CreateOAuth2Token","additionalEventData":{"grant_type":"refresh_token","success":"true"}`: "Success, " +
+			"renewed",
+		`,"eventName":"CreateOAuth2Token","additionalEventData":{"success":"false"}`: "Failure",
+		`,"eventName":"CreateOAuth2Token","additionalEventData":{"success":[]}`:      "Success",
+		`,"eventName":"CreateOAuth2Token","additionalEventData":{"grant_type":"client_credentials"}`: "Success, " +
+			"exchanged",
+		`,"eventName":"CreateOAuth2TokenWithIAM"`: "Success, exchanged",
+		`,"eventName":"CreateBearerToken"`:        "Success, exchanged",
+		`,"eventName":"CreateOAuth2Token","requestParameters":{"client_id":"arn:aws:signin:::devtools/cross-device"}`: "Success, " +
+			"remote",
+		`,"eventName":"AuthorizeOAuth2Access","requestParameters":{"clientId":"arn:aws:signin:::devtools/same-device"}`: "Success",
+		`,"eventName":"GetResourcePolicy"`: "",
 	} {
 		got := ""
 		if s, ok := decoded(more).SignIn(); ok {
-			if got = s.Outcome; s.Renewed() {
-				got += ", renewed"
+			got = s.Outcome
+			for word, is := range map[string]bool{"renewed": s.Renewed(), "exchanged": s.Exchanged(), "remote": s.Remote()} {
+				if is {
+					got += ", " + word
+				}
 			}
 			if !s.ForProgram() || s.Failed() == s.Succeeded() {
 				t.Errorf("%s: %+v", more, s)
@@ -646,5 +660,25 @@ func TestAPICall_SignIn(t *testing.T) {
 	iam := event.Record{Source: "iam.amazonaws.com", Name: "CreateOAuth2Token"}
 	if _, ok := (&event.APICall{Record: iam}).SignIn(); ok {
 		t.Error("a call of another service is a sign-in")
+	}
+}
+
+// Sign-ins have the VPC endpoint in additionalEventData. What the person or the program chose there is none.
+func TestRecord_VPCEndpointOfASignIn(t *testing.T) {
+	for fields, want := range map[string]string{
+		`"additionalEventData":{"success":"true","x-amzn-vpce-id":"vpce-0a1b"}`:                     "vpce-0a1b ",
+		`"additionalEventData":{"vpcEndpointId":"vpce-0a1b","vpcEndpointAccountId":"111122223333"}`: "vpce-0a1b 111122223333",
+		`"additionalEventData":{"x-amzn-vpce-id":""}`:                                               " ",
+		`"additionalEventData":{"x-amzn-vpce-id":["vpce-0a1b"]}`:                                    " ",
+		`"additionalEventData":{"LoginTo":"vpce-0a1b","redirect-x-amzn-vpce-id":"vpce-0a1b"}`:       " ",
+		`"additionalEventData":null,"vpcEndpointId":"vpce-0a1b"`:                                    "vpce-0a1b ",
+		`"additionalEventData":{"x-amzn-vpce-id":"vpce-9"},"vpcEndpointId":"vpce-0a1b"`:             "vpce-0a1b ",
+	} {
+		call := decode(t, `{"source":"aws.signin","detail-type":"AWS API Call via CloudTrail","account":"111122223333",`+
+			`"time":"2026-11-16T09:00:00Z","detail":{"eventVersion":"1.11","eventSource":"signin.amazonaws.com",`+
+			`"eventType":"AwsApiCall","eventName":"CreateOAuth2Token",`+fields+`}}`).Detail.(*event.APICall)
+		if got := call.VPCEndpoint + " " + call.VPCEndpointAccount; got != want {
+			t.Errorf("%s: %q, want %q", fields, got, want)
+		}
 	}
 }
