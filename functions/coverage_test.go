@@ -28,48 +28,81 @@ func reporters() (ids []string) {
 	return ids
 }
 
-// rules are the rules of a control as JSON: one for each service with all its operations, or
-// several where they are too many.
+// rules are the rules of a control as JSON: one for each service with all its operations, or several where they are too
+// many. Services with few share a rule: the planner knows which operation is whose.
 func rules(id string) string {
-	names, services := map[string][]string{}, []string{}
+	names, services, small := map[string][]string{}, []string{}, []string{}
 	for _, o := range operation.All() {
 		if o.Control == id {
 			if names[o.Service] == nil {
 				services = append(services, o.Service)
 			}
-			names[o.Service] = append(names[o.Service], o.Name)
+			name := fmt.Sprintf("%q", o.Name)
+			if o.Service == "lambda.amazonaws.com" { // its names may have a version appended
+				name = fmt.Sprintf(`{ "prefix": %s }`, name)
+			}
+			names[o.Service] = append(names[o.Service], name)
+		}
+	}
+	for _, service := range services {
+		if len(names[service]) <= fewNames {
+			small = append(small, service)
 		}
 	}
 	var all []string
-	for _, service := range services {
-		source, _, _ := strings.Cut(service, ".")
-		for chunk := range chunks(names[service]) {
-			all = append(all, fmt.Sprintf(`    {
-      "source": ["aws.%s"],
+	rule := func(names []string, services ...string) {
+		var sources []string
+		for _, service := range services {
+			source, _, _ := strings.Cut(service, ".")
+			sources = append(sources, "aws."+source)
+		}
+		all = append(all, fmt.Sprintf(`    {
+      "source": ["%s"],
       "detail-type": ["AWS API Call via CloudTrail"],
       "detail": {
-        "eventSource": [%q],
+        "eventSource": ["%s"],
         "eventName": [
-          "%s"
+          %s
         ],
         "errorCode": [{ "exists": false }]
       }
-    }`, source, service, strings.Join(chunk, "\",\n          \"")))
+    }`, strings.Join(sources, `", "`), strings.Join(services, `", "`), strings.Join(names, ",\n          ")))
+	}
+	for _, service := range services {
+		if slices.Contains(small, service) {
+			continue
 		}
+		for chunk := range chunks(names[service]) {
+			rule(chunk, service)
+		}
+	}
+	for len(small) > 0 {
+		n, shared := 0, []string{}
+		for n < len(small) && len(strings.Join(shared, ",")) < maxShared {
+			shared = append(shared, names[small[n]]...)
+			slices.Sort(shared)
+			shared, n = slices.Compact(shared), n+1
+		}
+		rule(shared, small[:n]...)
+		small = small[n:]
 	}
 	return "  \"rules\": [\n" + strings.Join(all, ",\n") + "\n  ],\n"
 }
 
-// chunks are the names in as many parts as fit a rule each.
+// fewNames is how many operations a service has that shares a rule with others, and maxShared how many characters of
+// names such a rule gets: in other regions each of its services has a pattern with all of them.
+const fewNames, maxShared = 3, 300
+
+// chunks are the names, quoted, in as many parts as fit a rule each.
 func chunks(names []string) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		begin, size := 0, 0
 		for i, name := range names {
-			if size += len(name) + len(`"",`); size > maxNames {
+			if size += len(name) + len(","); size > maxNames {
 				if !yield(names[begin:i]) {
 					return
 				}
-				begin, size = i, len(name)+len(`"",`)
+				begin, size = i, len(name)+len(",")
 			}
 		}
 		yield(names[begin:])

@@ -14,4 +14,6 @@ import (
 var files embed.FS
 
 // Control is the whole control: its program, its tests and the simulator are made from it.
-var Control = handler.NewControl[any](files, func(handler.Setup) (remediation.Planner, error) { return planner, nil })
+var Control = handler.NewControl[any](files, func(s handler.Setup) (remediation.Planner, error) {
+	return planner.With(s.Settings), nil
+})

@@ -3,12 +3,13 @@ package alertsharingchange
 import (
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/operation"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // newPlanner alerts on the calls that the table of operations gives to the control.
-func newPlanner(own string, trusted []string) operation.Planner {
+func newPlanner(s settings.Function) operation.Planner {
 	return operation.Planner{
-		Control: "alert-sharing-change", Kinds: kinds, Rules: sharer{own, trusted}.rules(),
+		Control: "alert-sharing-change", Kinds: kinds, Rules: trusted(s.TrustedAccounts).rules(), Settings: s,
 		Advice: i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's " +
 			"credentials inactive first, then revert the change."),
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
-	"github.com/warder-aws/warder/pkg/lazyregexp"
+	"github.com/warder-aws/warder/pkg/own"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -29,7 +29,7 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 	if !ok || c.Failed() || c.ReadOnly != nil && *c.ReadOnly {
 		return nil, nil
 	}
-	about := p.about(c)
+	about := own.Things(&p.settings, c)
 	a := find(c)
 	if len(about) == 0 || a.severity == "" {
 		return nil, nil
@@ -51,17 +51,9 @@ func (p *planner) Plan(ctx context.Context, e event.Event, _ time.Time) ([]remed
 // formation is the source of CloudFormation's own calls, and the service of those that it makes for a stack.
 const formation = "cloudformation.amazonaws.com"
 
-// version is what Lambda appends to the names of its calls, as in UpdateFunctionCode20150331v2.
-// https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
-var apiVersion = lazyregexp.New(`20[0-9]{6}(v[0-9]+)?$`)
-
 // find is what acts says of a call.
 func find(c *event.APICall) act {
-	name := c.Name
-	if c.Source == "lambda.amazonaws.com" {
-		name = apiVersion().ReplaceAllString(name, "")
-	}
-	if a, ok := acts[c.Source][name]; ok {
+	if a, ok := acts[c.Source][c.Operation()]; ok {
 		return a
 	}
 	return unknown
@@ -70,10 +62,10 @@ func find(c *event.APICall) act {
 // deployed reports whether CloudFormation made the call for a stack of Warder's: CloudTrail does not name the stack,
 // but one of Warder's is being changed, or was when the call was made. Stacks that a StackSet makes in other regions
 // have names that nobody knows beforehand: their rules' names must do.
-func (p *planner) deployed(ctx context.Context, c *event.APICall, about []thing) (bool, error) {
+func (p *planner) deployed(ctx context.Context, c *event.APICall, about []own.Thing) (bool, error) {
 	name := cmp.Or(p.settings.Own.Stack, settings.Product)
 	if c.Region != p.hub {
-		if slices.ContainsFunc(about, func(t thing) bool { return strings.HasPrefix(t.name, stackSet) }) {
+		if slices.ContainsFunc(about, func(t own.Thing) bool { return strings.HasPrefix(t.Name, own.StackSet) }) {
 			return true, nil
 		}
 		name = settings.Product + "-" + c.Region
@@ -102,11 +94,11 @@ var (
 
 // finding describes a call about things of Warder's.
 func (p *planner) finding(
-	c *event.APICall, a act, about []thing, byTemplate, deployed bool,
+	c *event.APICall, a act, about []own.Thing, byTemplate, deployed bool,
 ) remediation.Finding {
-	text := i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, describe(about)), a.effect)
+	text := i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, own.Describe(about)), a.effect)
 	f := remediation.Finding{
-		Title: titles[c.Name], Severity: a.severity, Subject: about[0].name, Facts: remediation.CallFacts(c), Text: text,
+		Title: titles[c.Name], Severity: a.severity, Subject: about[0].Name, Facts: remediation.CallFacts(c), Text: text,
 		Advice: adviseDeploy,
 	}
 	once := []any{c.Name, c.Identity.ARN, c.Identity.Name(), c.Request, a.severity}
@@ -116,7 +108,7 @@ func (p *planner) finding(
 		if strings.HasPrefix(c.Name, "Delete") || strings.HasPrefix(c.Name, "Remove") {
 			f.Title, f.Severity = i18n.T("Part of Warder was deleted"), medium
 		}
-		f.Text = i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, describe(about)),
+		f.Text = i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, own.Describe(about)),
 			i18n.T("CloudFormation made this change; its other changes to Warder within %s are not notified one by one.",
 				i18n.Period(remediation.Quiet)))
 		once = []any{f.Title.String(), c.Identity.ARN}

@@ -12,6 +12,7 @@ import (
 	alertorganizationchange "github.com/warder-aws/warder/functions/alert-organization-change"
 	alertpolicychange "github.com/warder-aws/warder/functions/alert-policy-change"
 	alertrootusage "github.com/warder-aws/warder/functions/alert-root-usage"
+	alertsharingchange "github.com/warder-aws/warder/functions/alert-sharing-change"
 	alertwarderchange "github.com/warder-aws/warder/functions/alert-warder-change"
 	closepublicbucket "github.com/warder-aws/warder/functions/close-public-bucket"
 	containexposedkey "github.com/warder-aws/warder/functions/contain-exposed-key"
@@ -36,6 +37,7 @@ var Controls = map[string]handler.Control{
 	"alert-organization-change":    alertorganizationchange.Control,
 	"alert-policy-change":          alertpolicychange.Control,
 	"alert-root-usage":             alertrootusage.Control,
+	"alert-sharing-change":         alertsharingchange.Control,
 	"alert-warder-change":          alertwarderchange.Control,
 	"close-public-bucket":          closepublicbucket.Control,
 	"contain-exposed-key":          containexposedkey.Control,

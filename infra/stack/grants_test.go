@@ -252,7 +252,7 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 				}
 				if !slices.Contains([]string{"alert-console-login", "alert-detection-change", "alert-external-access",
 					"alert-organization-change", "alert-policy-change",
-					"alert-root-usage", "alert-warder-change"}, c.ID) { // they change nothing
+					"alert-root-usage", "alert-sharing-change", "alert-warder-change"}, c.ID) { // they change nothing
 					want = append(want, "allow dynamodb:BatchGetItem on ${Ledger.Arn}")
 				}
 			} else if c.Schedule != "" || c.Subscribes {

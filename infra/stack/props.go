@@ -22,6 +22,7 @@ import (
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/operation"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -119,9 +120,10 @@ func uses(c control.Control, own ...string) bool {
 	})
 }
 
-// watches reports whether c looks at Warder's own stack, and has to know what belongs to it.
+// watches reports whether c looks at Warder's own stack, or leaves to others what is reported about it, and has to know
+// what belongs to it.
 func watches(c control.Control) bool {
-	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+	return slices.ContainsFunc(operation.All(), func(o operation.Operation) bool { return o.Control == c.ID }) || slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
 		return slices.Contains(p.Actions, "cloudformation:DescribeStacks")
 	})
 }
@@ -250,7 +252,8 @@ func longestNames(functions int) settings.Function {
 func longest(prefix string, name int) string { return fmt.Sprintf("%s%0*d", prefix, name, 0) }
 
 // functionSettings returns the settings of the function of c, with the names of the deployed resources that it uses. It
-// knows the roles of all functions, so that it does not take another function's change for somebody else's.
+// knows the roles of all functions that can change something, so that it does not take another function's change for
+// somebody else's; and those of the others if it watches Warder.
 func (p *HubProps) functionSettings(c control.Control, names settings.Function) settings.Function {
 	f := p.Settings.Function(c)
 	f.Topic, f.Account, f.Roles, f.Quarantine = names.Topic, names.Account, names.Roles, names.Quarantine
@@ -258,6 +261,13 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	f.Table = names.Table
 	if watches(c) {
 		f.Own = names.Own
+	} else {
+		f.Roles = nil
+		for i, other := range p.Controls {
+			if len(other.Permissions) > 0 {
+				f.Roles = append(f.Roles, names.Roles[i])
+			}
+		}
 	}
 	if uses(c, control.Reports) {
 		f.Reports = names.Reports

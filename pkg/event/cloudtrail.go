@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/warder-aws/warder/pkg/lazyregexp"
 )
 
 // Record is what every CloudTrail record has, whatever it records. Only Name and Source are certain to be there.
@@ -97,6 +99,18 @@ func (r *Record) Machine() string {
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-events.html
 type APICall struct{ Record }
+
+// apiVersion is what Lambda appends to the names of its calls, as in UpdateFunctionCode20150331v2.
+// https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+var apiVersion = lazyregexp.New(`20[0-9]{6}(v[0-9]+)?$`)
+
+// Operation is the name of the call without the version that Lambda's have.
+func (c *APICall) Operation() string {
+	if c.Source == "lambda.amazonaws.com" {
+		return apiVersion().ReplaceAllString(c.Name, "")
+	}
+	return c.Name
+}
 
 // Param is a request parameter by its path, in CloudTrail's spelling: lower camel case of the API's, such as
 // "userName". It is false if the record has no such parameter. That a parameter is absent does not mean that

@@ -9,7 +9,9 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/own"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
@@ -23,6 +25,8 @@ type Planner struct {
 	Kinds   map[string]Kind // by the words of the table
 	Rules   map[string]Rule // by the severities of the table that are none
 	Advice  i18n.Message    // on what is high or critical
+	// Settings are those of the function. What somebody does to Warder's own is left to alert-warder-change.
+	Settings settings.Function
 }
 
 // Kind is what an operation is about.
@@ -40,14 +44,17 @@ type Rule func(*event.APICall) (control.Severity, i18n.Message)
 var adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +
 	"credentials.")
 
+// With is the planner with the settings of its function.
+func (p Planner) With(s settings.Function) Planner { p.Settings = s; return p }
+
 // Plan implements [remediation.Planner]. Calls that were refused changed nothing.
 func (p Planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediation.Finding, error) {
 	c, ok := e.Detail.(*event.APICall)
 	if !ok || c.Failed() {
 		return nil, nil
 	}
-	o, ok := Find(c.Source, c.Name)
-	if !ok || o.Control != p.Control {
+	o, ok := Find(c.Source, c.Operation())
+	if !ok || o.Control != p.Control || len(own.Things(&p.Settings, c)) > 0 {
 		return nil, nil
 	}
 	kind, severity, because := p.Kinds[o.What], control.Severity(o.Severity), i18n.Message{}
@@ -58,14 +65,17 @@ func (p Planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 				"account what it did.")
 		}
 	}
-	if severity.Rank() == 0 {
+	about := subject(c)
+	switch {
+	case severity.Rank() == 0:
 		return nil, nil
+	case severity.Rank() >= control.Medium.Rank() && own.Named(about) != "":
+		severity = control.Critical
 	}
 	// Somebody wrote and deployed a template. A credential is somebody's all the same.
 	if c.Identity.Service() == "cloudformation.amazonaws.com" && severity == control.Medium && o.What != "credential" {
 		severity = control.Low
 	}
-	about := subject(c)
 	f := remediation.Finding{
 		Title: kind.title, Severity: severity, Subject: about, Facts: remediation.CallFacts(c),
 		Text: i18n.Sentences(i18n.T("%s called %s on %s.", remediation.Actor(c), c.Name, about),
@@ -85,6 +95,12 @@ func (p Planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 var subjects = []string{
 	"name", "trailName", "eventDataStore", "channel", "configurationRecorderName", "deliveryChannelName", "configRuleName",
 	"conformancePackName", "organizationConfigRuleName", "organizationConformancePackName", "configurationAggregatorName",
+	"bucketName", "bucket", "functionName", "layerName", "topicArn", "queueUrl", "queueName", "keyId", "granteePrincipal",
+	"secretId", "repositoryName", "snapshotId", "imageId", "fpgaImageId", "dBSnapshotIdentifier",
+	"dBClusterSnapshotIdentifier", "dBInstanceIdentifier", "dBClusterIdentifier", "resourceShareArn", "tableName",
+	"clusterName", "clusterIdentifier", "snapshotIdentifier", "instanceId", "eventBusName", "settingId", "fileSystemId",
+	"backupVaultName", "domainName", "domain", "ModifyVpcEndpointRequest.VpcEndpointId", "AssociateIamInstanceProfileRequest.InstanceId",
+	"ModifyVpcEndpointServicePermissionsRequest.ServiceId", "ModifySecurityGroupRulesRequest.GroupId",
 	"resourceId", "detectorId", "analyzerName", "alarmNames", "alarmName", "alarmMuteRuleName", "logGroupName",
 	"logGroupIdentifier", "destinationName", "resourceArn", "accountIds", "adminAccountId", "standardsSubscriptionArns",
 	"resolverQueryLogConfigId", "DeleteFlowLogsRequest.FlowLogId.content", "delegatedAdminAccountId", "memberAccountId",

@@ -1,28 +1,31 @@
 package policy
 
 import (
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 )
 
-// Trust is whom a role's trust policy lets in, except AWS services and identity providers.
+// Trust is whom the policy of a role or another resource lets in, except AWS services and identity providers.
 type Trust struct {
-	// Everyone means that a statement lets in every AWS account without a condition.
+	// Everyone means that a statement lets in every AWS account, under no condition or one that anybody can meet.
 	Everyone bool
-	// Conditional means that a statement lets in every AWS account under a condition. The condition is not evaluated: it
-	// may leave one account, an organization, or everyone.
+	// Conditional means that a statement lets in every AWS account under a condition that not everybody can meet, such as
+	// a network.
 	Conditional bool
 	// Accounts are the accounts that are let in, or whose users or roles are: twelve digits, sorted, each once. A
-	// principal that is neither account nor ARN, such as the unique id of a deleted one, is listed as its text.
+	// principal that is neither account nor ARN, such as the unique id of a deleted one, is listed as its text, and so is
+	// the id of an organization that a condition names.
 	Accounts []string
 }
 
-// Trusts reads a trust policy. If it cannot be read, it trusts everyone, with an error.
+// Trusts reads the policy of a role or another resource. If it cannot be read, it trusts everyone, with an error.
 //
-// It evaluates principals only. It ignores which of the ways to assume a role a statement allows, and every Deny, so it
-// may report a closed role as open, but never an open one as closed.
+// It evaluates principals, and of conditions those that say who the caller is. It ignores what a statement allows, and
+// every Deny, so it may report a closed resource as open, but never an open one as closed.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 func Trusts(document string) (Trust, error) {
@@ -36,9 +39,13 @@ func Trusts(document string) (Trust, error) {
 			continue
 		}
 		everyone, accounts := s.trusted()
-		trust.Everyone = trust.Everyone || everyone && len(s.conditions) == 0
-		trust.Conditional = trust.Conditional || everyone && len(s.conditions) > 0
 		trust.Accounts = append(trust.Accounts, accounts...)
+		if everyone {
+			callers, narrow := s.conditions.callers()
+			trust.Accounts = append(trust.Accounts, callers...)
+			trust.Everyone = trust.Everyone || !narrow
+			trust.Conditional = trust.Conditional || narrow && len(callers) == 0
+		}
 	}
 	slices.Sort(trust.Accounts)
 	trust.Accounts = slices.Compact(trust.Accounts)
@@ -59,10 +66,77 @@ func (s *statement) trusted() (everyone bool, accounts []string) {
 			switch {
 			case strings.Contains(account, "*"):
 				everyone = true
-			case strings.EqualFold(kind, "AWS"):
+			case strings.EqualFold(kind, "AWS"), strings.EqualFold(kind, "CanonicalUser"):
 				accounts = append(accounts, account)
 			}
 		}
 	}
 	return everyone, accounts
+}
+
+// callerKeys are the keys of conditions by which a value says who may call; what the value is.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+var callerKeys = map[string]func(value string) string{
+	"aws:principalaccount": plainValue, "aws:sourceaccount": plainValue, "aws:sourceowner": plainValue, "kms:calleraccount": plainValue,
+	"s3:dataaccesspointaccount": plainValue, "aws:principalorgid": plainValue, "aws:sourceorgid": plainValue,
+	"aws:principalorgpaths": pathOrganization, "aws:sourceorgpaths": pathOrganization,
+	"aws:principalarn": arnAccount, "aws:sourcearn": arnAccount, "s3:dataaccesspointarn": arnAccount,
+}
+
+func plainValue(value string) string { return value }
+
+// pathOrganization is what a path in an organization begins with.
+func pathOrganization(path string) string { id, _, _ := strings.Cut(path, "/"); return id }
+
+func arnAccount(name string) string {
+	if parsed, err := arn.Parse(name); err == nil {
+		return parsed.AccountID
+	}
+	return "*"
+}
+
+// narrowKeys are other keys that leave somebody whom the policy does not name.
+var narrowKeys = []string{
+	"aws:sourcevpc", "aws:sourcevpce", "aws:sourceip", "aws:vpcsourceip", "aws:userid", "sts:externalid", "kms:viaservice",
+	"sns:endpoint", "aws:username",
+}
+
+// callers are the accounts and organizations that the conditions leave of everyone, by the first key that names any.
+// narrow is false if everybody can meet them.
+func (c conditions) callers() (names []string, narrow bool) {
+	for _, operator := range slices.Sorted(maps.Keys(c)) {
+		// With IfExists and ForAllValues, a request without the key meets the condition.
+		switch strings.TrimPrefix(operator, "foranyvalue:") {
+		case "stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress":
+		default:
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(c[operator])) {
+			values := c[operator][key]
+			read, named := callerKeys[key]
+			if !named {
+				read = plainValue
+			}
+			if !named && !slices.Contains(narrowKeys, key) || len(values) == 0 {
+				continue
+			}
+			var found []string
+			for _, value := range values {
+				found = append(found, read(value))
+			}
+			open := slices.ContainsFunc(found, func(value string) bool {
+				network, err := netip.ParsePrefix(value)
+				return named && strings.ContainsAny(value, "*?$") || strings.Trim(value, "*?") == "" && value != "" ||
+					err == nil && network.Bits() < 8 // the whole internet can be written in a few halves
+			})
+			if open {
+				continue
+			}
+			narrow = true
+			if named && len(names) == 0 && !slices.Contains(found, "") { // an ARN of S3's has no account
+				names = found
+			}
+		}
+	}
+	return names, narrow
 }

@@ -1,6 +1,10 @@
-package alertwarderchange
+// Package own tells which calls are about resources of Warder's own: functions, rules, topics, queues, table, keys,
+// alarms, log groups, halt switch and stacks, in any of the forms in which calls name them. It reads the event and the
+// settings and calls nothing. Roles and policies of IAM are no part of it.
+package own
 
 import (
+	_ "embed"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,10 +17,15 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A thing is a resource of Warder's that a call is about.
-type thing struct {
-	kind i18n.Message
-	name string
+//go:embed ko.json
+var korean []byte
+
+func init() { i18n.Register("ko", korean) }
+
+// A Thing is a resource of Warder's that a call is about.
+type Thing struct {
+	Kind i18n.Message
+	Name string
 }
 
 // place is where events name things of one kind, and which of them are Warder's.
@@ -25,7 +34,7 @@ type place struct {
 	// paths of request parameters; of response elements those that begin with "response."
 	paths []string
 	// own returns what a thing of Warder's is called; "" for anything else's name.
-	own func(p *planner, name string) string
+	own func(f *settings.Function, name string) string
 }
 
 // places are where events name things of Warder's, by event source.
@@ -73,20 +82,20 @@ var places = map[string][]place{
 	},
 }
 
-// about returns the things of Warder's that the event names, each once, and all of one kind.
-func (p *planner) about(c *event.APICall) []thing {
-	var things []thing
+// Things returns the things of Warder's that the event names, each once, and all of one kind.
+func Things(f *settings.Function, c *event.APICall) []Thing {
+	var things []Thing
 	for _, place := range places[c.Source] {
 		if len(things) > 0 {
 			break
 		}
 		for _, path := range place.paths {
 			for _, name := range texts(c, path) {
-				own := place.own(p, name)
-				if own == "" || slices.ContainsFunc(things, func(t thing) bool { return t.name == own }) {
+				own := place.own(f, name)
+				if own == "" || slices.ContainsFunc(things, func(t Thing) bool { return t.Name == own }) {
 					continue
 				}
-				things = append(things, thing{place.kind, own})
+				things = append(things, Thing{place.kind, own})
 			}
 		}
 	}
@@ -95,10 +104,18 @@ func (p *planner) about(c *event.APICall) []thing {
 	if path, ok := onDefault[c.Name]; ok && c.Source == "events.amazonaws.com" && len(things) == 0 {
 		name, given := c.Param(path...)
 		if !given || strings.TrimPrefix(resource(name), "event-bus/") == "default" {
-			things = append(things, thing{i18n.T("event bus"), "default"})
+			things = append(things, Thing{i18n.T("event bus"), "default"})
 		}
 	}
 	return things
+}
+
+// Paths are where calls of an event source name things of Warder's.
+func Paths(source string) (paths []string) {
+	for _, place := range places[source] {
+		paths = append(paths, place.paths...)
+	}
+	return paths
 }
 
 // onDefault are the calls that matter on the default bus as well, and where they name the bus.
@@ -122,26 +139,26 @@ func texts(c *event.APICall, path string) []string {
 // most is how many things are named in a message.
 const most = 3
 
-// describe names the things.
-func describe(things []thing) i18n.Message {
+// Describe names the things.
+func Describe(things []Thing) i18n.Message {
 	var named []i18n.Message
 	for i, t := range things {
 		if i == most {
 			named = append(named, i18n.T("%d more", len(things)-most))
 			break
 		}
-		named = append(named, i18n.Join(" ", t.kind, i18n.Literal(t.name)))
+		named = append(named, i18n.Join(" ", t.Kind, i18n.Literal(t.Name)))
 	}
 	return i18n.Join(", ", named...)
 }
 
-// stackSet begins the name of a stack that a StackSet named for Warder has made, and of what is named for it.
+// StackSet begins the name of a stack that a StackSet named for Warder has made, and of what is named for it.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-concepts.html
-const stackSet = "StackSet-" + settings.Product + "-"
+const StackSet = "StackSet-" + settings.Product + "-"
 
-// named returns the name if it is one that CloudFormation makes for a stack of Warder's.
-func named(name string) string {
-	if strings.HasPrefix(name, settings.Product+"-") || strings.HasPrefix(name, stackSet) {
+// Named returns the name if it is one that CloudFormation makes for a stack of Warder's.
+func Named(name string) string {
+	if strings.HasPrefix(name, settings.Product+"-") || strings.HasPrefix(name, StackSet) {
 		return name
 	}
 	return ""
@@ -155,9 +172,9 @@ func resource(name string) string {
 	return name
 }
 
-func rule(_ *planner, name string) string { return named(name) }
+func rule(_ *settings.Function, name string) string { return Named(name) }
 
-func bus(_ *planner, name string) string {
+func bus(_ *settings.Function, name string) string {
 	if strings.TrimPrefix(resource(name), "event-bus/") != settings.Product {
 		return ""
 	}
@@ -169,7 +186,7 @@ func bus(_ *planner, name string) string {
 var functionForm = lazyregexp.New(`^(?:arn:[^:]*:lambda:)?(?:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?` +
 	`([a-zA-Z0-9-_]+)(?::[$a-zA-Z0-9-_.]+)?$`)
 
-func function(_ *planner, name string) string {
+func function(_ *settings.Function, name string) string {
 	if plain, err := url.PathUnescape(name); err == nil { // a part of the request's path
 		name = plain
 	}
@@ -180,56 +197,58 @@ func function(_ *planner, name string) string {
 	return form[1]
 }
 
-func topic(p *planner, name string) string {
-	if name != p.settings.Topic && !slices.Contains(p.settings.Own.Topics, name) {
+func topic(f *settings.Function, name string) string {
+	// The rules of alert-warder-change know Warder's topics by their names.
+	ours := name == f.Topic || slices.Contains(f.Own.Topics, name)
+	if !ours || !strings.Contains(name, settings.Product) {
 		return ""
 	}
 	return resource(name)
 }
 
-func subscription(p *planner, name string) string {
+func subscription(f *settings.Function, name string) string {
 	of := name[:max(strings.LastIndex(name, ":"), 0)]
-	if topic(p, of) == "" {
+	if topic(f, of) == "" {
 		return ""
 	}
 	return resource(name)
 }
 
 // queue takes the URL or the ARN of a queue.
-func queue(_ *planner, name string) string {
+func queue(_ *settings.Function, name string) string {
 	if parsed, err := arn.Parse(name); err == nil && parsed.Service != "sqs" {
 		return ""
 	}
-	return named(name[strings.LastIndexAny(name, ":/")+1:])
+	return Named(name[strings.LastIndexAny(name, ":/")+1:])
 }
 
 // table takes the name or the ARN of the table, and the ARNs of what is of it: indexes, streams, backups.
-func table(p *planner, name string) string {
+func table(f *settings.Function, name string) string {
 	rest, ok := strings.CutPrefix(resource(name), "table/")
 	if ok {
 		name, _, _ = strings.Cut(rest, "/")
 	}
-	if name != p.settings.Table {
+	if name != f.Table {
 		return ""
 	}
 	return name
 }
 
-func alarm(_ *planner, name string) string {
+func alarm(_ *settings.Function, name string) string {
 	if !strings.HasPrefix(name, settings.Product+"-") {
 		return ""
 	}
 	return name
 }
 
-func dashboard(_ *planner, name string) string {
+func dashboard(_ *settings.Function, name string) string {
 	if strings.TrimPrefix(resource(name), "dashboard/") != settings.Product {
 		return ""
 	}
 	return settings.Product
 }
 
-func logGroup(_ *planner, name string) string {
+func logGroup(_ *settings.Function, name string) string {
 	name = strings.TrimPrefix(resource(name), "log-group:")
 	name, _, _ = strings.Cut(name, ":")
 	if !strings.HasPrefix(name, settings.LogGroupName("")) {
@@ -239,8 +258,8 @@ func logGroup(_ *planner, name string) string {
 }
 
 // key takes the id or the ARN of a key of Warder's.
-func key(p *planner, name string) string {
-	for _, own := range p.settings.Own.Keys {
+func key(f *settings.Function, name string) string {
+	for _, own := range f.Own.Keys {
 		if name != "" && (name == own || resource(name) == resource(own) || "key/"+name == resource(own)) {
 			return strings.TrimPrefix(resource(own), "key/")
 		}
@@ -248,9 +267,9 @@ func key(p *planner, name string) string {
 	return ""
 }
 
-func parameter(p *planner, name string) string {
-	if name == p.settings.Halt || resource(name) == "parameter"+p.settings.Halt {
-		return p.settings.Halt
+func parameter(f *settings.Function, name string) string {
+	if name == f.Halt || resource(name) == "parameter"+f.Halt {
+		return f.Halt
 	}
 	return ""
 }
@@ -259,19 +278,19 @@ func parameter(p *planner, name string) string {
 var regionStack = lazyregexp.New(`^` + settings.Product + `-[a-z]{2}(-[a-z]+)+-[1-9]$`)
 
 // stack takes the name or the ARN of a stack.
-func stack(p *planner, name string) string {
+func stack(f *settings.Function, name string) string {
 	if _, id, ok := strings.Cut(resource(name), "stack/"); ok {
 		name, _, _ = strings.Cut(id, "/")
 	}
-	known := []string{settings.Product, settings.ConfigStack, settings.RegionsStack, p.settings.Own.Stack}
-	if name != "" && slices.Contains(known, name) || regionStack().MatchString(name) || strings.HasPrefix(name, stackSet) {
+	known := []string{settings.Product, settings.ConfigStack, settings.RegionsStack, f.Own.Stack}
+	if name != "" && slices.Contains(known, name) || regionStack().MatchString(name) || strings.HasPrefix(name, StackSet) {
 		return name
 	}
 	return ""
 }
 
 // stackSetOf takes the name or the id of a StackSet, which is the name with a unique id after a colon.
-func stackSetOf(_ *planner, name string) string {
+func stackSetOf(_ *settings.Function, name string) string {
 	name, _, _ = strings.Cut(name, ":")
 	if name == settings.Product || strings.HasPrefix(name, settings.Product+"-") {
 		return name
