@@ -51,7 +51,7 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 	scope := constructs.NewConstruct(h.Stack, jsii.String(pascal(c.ID)))
 	awscdk.Tags_Of(scope).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
 	fails := may(h.Failed.QueueArn(), "sqs:SendMessage") // Lambda hands over a failed event with the function's role
-	byPersonOnly := c.Tool && c.Schedule == "" && !c.Subscribes
+	byPersonOnly := c.Tool && c.Schedule == "" && (!c.Subscribes || uses(c, control.Queue))
 	var plumbing []awsiam.PolicyStatement
 	if !c.Tool {
 		plumbing = h.runs(c, fails)
@@ -59,7 +59,17 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 		plumbing = append(plumbing, fails)
 	}
 	plumbing = append(plumbing, h.seals(c)...)
+	fed := uses(c, control.Queue)
+	var queue awssqs.Queue
+	if fed {
+		queue = h.newFeed(scope)
+		h.own[control.Queue], h.names.Mail.Queue = *queue.QueueArn(), *queue.QueueUrl()
+	}
 	f := h.newFunction(scope, c, plumbing)
+	if fed {
+		h.feed(scope, c, f, queue)
+		return f
+	}
 	if !byPersonOnly {
 		tries := retries
 		if c.Subscribes {
@@ -136,6 +146,10 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(h.props.Settings.LogRetentionDays))
 	// Lambda itself writes the log with this role.
 	role := h.newRole(scope, c, append(plumbing, may(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")))
+	minutes := timeoutMinutes
+	if uses(c, control.Queue) {
+		minutes = fedMinutes
+	}
 	made := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName:          jsii.String(settings.FunctionName(c.ID)),
 		Description:           jsii.String(c.Summary),
@@ -145,7 +159,7 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 		Code:                  code(h.Stack, c.ID, h.props.Binaries, h.props.Settings),
 		Role:                  role,
 		MemorySize:            jsii.Number(memoryMB),
-		Timeout:               awscdk.Duration_Minutes(jsii.Number(timeoutMinutes)),
+		Timeout:               awscdk.Duration_Minutes(jsii.Number(minutes)),
 		LogGroup:              logs,
 		LoggingFormat:         awslambda.LoggingFormat_JSON,
 		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,

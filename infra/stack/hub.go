@@ -99,6 +99,9 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	if len(s.Regions) > 0 {
 		newRegionAlarmRule(hub)
 	}
+	if props.anyUses(control.Mail) {
+		hub.names.Mail.Set = newMail(hub)
+	}
 	if props.anyUses(control.DrillQueue) {
 		hub.Drill = newDrill(hub)
 		hub.own[control.DrillQueue], hub.names.Drill = *hub.Drill.QueueArn(), *hub.Drill.QueueUrl()

@@ -103,7 +103,8 @@ func (p *HubProps) withDefaults() (*HubProps, error) {
 		}
 	}
 	filled.Controls = slices.DeleteFunc(slices.Clone(filled.Controls), func(c control.Control) bool {
-		return uses(c, control.Slack) && !filled.Settings.Notify.Slack.On()
+		n := filled.Settings.Notify
+		return uses(c, control.Slack) && !n.Slack.On() || uses(c, control.Mail) && !n.SES.On()
 	})
 	return &filled, nil
 }
@@ -232,12 +233,16 @@ func (p *HubProps) validatePatterns() (faults []error) {
 func longestNames(functions int) settings.Function {
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
-		Account:    longest("", 12),
-		Table:      longest(settings.TableName+"-", 12),
-		LedgerKey:  "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
-		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
-		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
-		Drill:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
+		Account:   longest("", 12),
+		Table:     longest(settings.TableName+"-", 12),
+		LedgerKey: "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+		Topic:     longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
+		Reports:   longest("", 63),                                                      // CreateBucket, Bucket
+		Drill:     longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
+		Mail: settings.Mail{
+			Set:   longest("", 64), // CreateConfigurationSet, ConfigurationSetName
+			Queue: longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
+		},
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
 		Roles:      slices.Repeat([]string{longest("", 64)}, functions), // CreateRole, RoleName
@@ -280,6 +285,10 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	}
 	if uses(c, control.Slack) {
 		f.Slack = p.Settings.Notify.Slack
+	}
+	if uses(c, control.Mail) {
+		f.Mail = names.Mail
+		f.Mail.Sender, f.Mail.Fixed = p.Settings.Notify.SES.Sender, p.Settings.Notify.Emails
 	}
 	return f
 }

@@ -134,7 +134,8 @@ func (h *Hub) addTopicAndKeys() {
 }
 
 // newTopic adds the stack's own topic. The addresses of notify get every notice, those of owners only the ones
-// addressed to them. Each has to confirm once, in a mail that SNS sends.
+// addressed to them, unless they get mail through SES. Each has to confirm once, in a mail that SNS sends. SNS compares
+// the values of a filter exactly, so that they are in lower case on both sides.
 func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.Topic {
 	topic := awssns.NewTopic(stack, jsii.String("Notices"), &awssns.TopicProps{
 		DisplayName: jsii.String("Warder"), // the sender of emails
@@ -149,9 +150,15 @@ func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.To
 	for _, email := range s.Notify.Emails {
 		subscribe(email, nil)
 	}
-	for _, email := range s.Owners.Addresses() {
+	owners := s.Owners.Addresses()
+	if s.Notify.SES.On() {
+		owners = nil // they get mail from there
+	}
+	for _, email := range owners {
 		if !slices.Contains(s.Notify.Emails, email) {
-			only := awssns.SubscriptionFilter_StringFilter(&awssns.StringConditions{Allowlist: jsii.Strings(email)})
+			only := awssns.SubscriptionFilter_StringFilter(&awssns.StringConditions{
+				Allowlist: jsii.Strings(strings.ToLower(email)),
+			})
 			subscribe(email, &map[string]awssns.SubscriptionFilter{"owner": only})
 		}
 	}

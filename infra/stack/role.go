@@ -48,9 +48,13 @@ func (h *Hub) newRole(scope constructs.Construct, c control.Control, plumbing []
 func (h *Hub) resources(p control.Permission) []string {
 	var filled []string
 	for _, resource := range p.Resources {
-		if resource == control.Slack {
+		switch {
+		case resource == control.Mail:
+			filled = append(filled, h.mailARNs()...)
+			continue
+		case resource == control.Slack:
 			resource = slackARN(h.props.Settings.Notify.Slack, p.Actions)
-		} else if slices.Contains(control.Own, resource) {
+		case slices.Contains(control.Own, resource):
 			resource = h.own[resource]
 		}
 		if resource != "" {

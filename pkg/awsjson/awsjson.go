@@ -32,8 +32,12 @@ import (
 type Client struct {
 	ID     string // as the SDK and AWS_ENDPOINT_URL_… name the service
 	Target string // before the operation, in X-Amz-Target
-	cfg    aws.Config
-	retry  aws.Retryer
+	// Version is that of the protocol, "1.1" if it is empty; Host and Signing are what the endpoint and the signature
+	// name the service, its ID in lower case if they are empty.
+	Version, Host, Signing string
+
+	cfg   aws.Config
+	retry aws.Retryer
 }
 
 // New is a client of a service, in the region of the configuration.
@@ -53,7 +57,19 @@ func New(cfg aws.Config, id, target string) *Client {
 // Call makes a call. The error is as that of the SDK's clients, a [smithy.OperationError].
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*Out, error) {
-	name := strings.ToLower(c.ID) // of the endpoint and of the signature
+	return post[Out](ctx, c, operation, "", in)
+}
+
+// Post makes a call of a service that speaks AWS's REST protocol, in which operations have paths of their own, as in
+// "v2/email/outbound-emails".
+// https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
+func Post[Out any](ctx context.Context, c *Client, operation, path string, in any) (*Out, error) {
+	return post[Out](ctx, c, operation, path, in)
+}
+
+func post[Out any](ctx context.Context, c *Client, operation, path string, in any) (*Out, error) {
+	id := strings.ToLower(c.ID)
+	host, name := cmp.Or(c.Host, id), cmp.Or(c.Signing, id)
 	//nolint:staticcheck // the options that took its place are those of a generated client, which this does without
 	ctx = awsmiddleware.SetSigningName(awsmiddleware.SetSigningRegion(ctx, c.cfg.Region), name)
 	stack := middleware.NewStack(operation, smithyhttp.NewStackRequest)
@@ -65,16 +81,19 @@ func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*O
 		if err != nil {
 			return out, metadata, err
 		}
-		endpoint, err := c.endpoint(ctx, name)
+		endpoint, err := c.endpoint(ctx, host)
 		if err != nil {
 			return out, metadata, err
 		}
-		if request.URL, err = request.URL.Parse(strings.TrimSuffix(endpoint, "/") + "/"); err != nil {
+		if request.URL, err = request.URL.Parse(strings.TrimSuffix(endpoint, "/") + "/" + path); err != nil {
 			return out, metadata, fmt.Errorf("endpoint of %s: %w", c.ID, err)
 		}
 		request.Method = http.MethodPost
-		request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-		request.Header.Set("X-Amz-Target", c.Target+"."+operation)
+		request.Header.Set("Content-Type", "application/json")
+		if path == "" {
+			request.Header.Set("Content-Type", "application/x-amz-json-"+cmp.Or(c.Version, "1.1"))
+			request.Header.Set("X-Amz-Target", c.Target+"."+operation)
+		}
 		if s.Request, err = request.SetStream(bytes.NewReader(body)); err != nil {
 			return out, metadata, err
 		}
@@ -130,6 +149,9 @@ func read(response *smithyhttp.Response, result any) error {
 		return &smithy.DeserializationError{Err: err}
 	}
 	if response.StatusCode >= http.StatusOK && response.StatusCode < http.StatusMultipleChoices {
+		if len(body) == 0 { // as of operations without an output
+			return nil
+		}
 		if err := json.Unmarshal(body, result); err != nil {
 			return &smithy.DeserializationError{Err: err}
 		}

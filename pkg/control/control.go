@@ -141,13 +141,15 @@ const (
 	TopicKey        = "${TopicKey}"   // the key that the topic's messages rest under
 	Reports         = "${Reports}/*"  // the objects of the bucket of reports
 	Slack           = "${Slack}"      // the secret or the parameter that holds Slack's token or webhook
+	Mail            = "${Mail}"       // the identities of SES and the configuration set that owners get mail with
+	Queue           = "${Queue}"      // the queue that feeds the tool, if it subscribes to the topic through one
 	DrillQueue      = "${DrillQueue}" // the queue that a drill watches
 	Bus             = "${Bus}"        // the stack's own event bus
 )
 
 // Own lists Warder's own resources that a tool may name.
 var Own = []string{
-	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, DrillQueue, Bus,
+	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, Mail, Queue, DrillQueue, Bus,
 }
 
 // Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in

@@ -215,6 +215,9 @@ const (
 	renamed    = "renamed#"
 	waiting    = "waiting#"
 	awaited    = "awaited#"
+	addresses  = "address#"
+	mails      = "mail#"
+	mailed     = "mailed#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -39,7 +39,7 @@ type Topic struct {
 }
 
 // Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the attributes control,
-// severity, kind, account and, when there is one, owner; and by drill, which only notices of a drill have: who must not
+// severity, kind, account and, when there is one, owner, in lower case; and by drill, which only notices of a drill have: who must not
 // be woken by one subscribes with the filter policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
@@ -50,7 +50,7 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	attributes := map[string]types.MessageAttributeValue{}
 	for name, value := range map[string]string{
 		"control": m.Control, "severity": m.Severity, "kind": string(m.Kind), "account": m.Account,
-		"owner": m.Owner, "drill": m.Drill,
+		"owner": strings.ToLower(m.Owner), "drill": m.Drill, // SNS compares exactly
 	} {
 		if value != "" {
 			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}

@@ -38,6 +38,7 @@ type API interface {
 type Contact struct {
 	Address string            // the email address that notices are addressed to; empty when nobody is known
 	Missing i18n.Message      // what would have named the owner; empty when the owner is known
+	Invalid i18n.Message      // which tag is to name the owner and holds no email address; empty when there is none
 	Slack   string            // the owner's Slack member id, as the user's tag has it; empty when there is none
 	ID      string            // the user's unique id, which no other user ever gets; empty when the user does not exist
 	Name    string            // the user's present name; empty when the user does not exist
@@ -116,27 +117,37 @@ func (b Book) ByID(ctx context.Context, id, name string) (Contact, error) {
 
 // find applies the rules. IAM compares tag keys without regard to case
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html), so does find; among paths and
-// prefixes the longest that fits wins.
-func (b Book) find(user, path string, tags map[string]string) Contact {
+// prefixes the longest that fits wins. A tag that holds no email address, or more than one, names nobody.
+func (b Book) find(user, path string, tags map[string]string) (c Contact) {
 	for _, key := range b.Owners.Tags {
-		if address := strings.TrimSpace(tags[strings.ToLower(key)]); address != "" {
-			return Contact{Address: address}
+		text := strings.TrimSpace(tags[strings.ToLower(key)])
+		if c.Address = settings.Address(text); c.Address != "" {
+			return c
+		}
+		if text != "" && c.Invalid.Empty() {
+			c.Invalid = i18n.T("the tag %s is not an email address: %s", key, notice.Plain(text, maxTag))
 		}
 	}
 	byPath, byPrefix := longest(b.Owners.Paths, path, strings.HasPrefix), longest(b.Owners.Prefixes, user, named)
-	if address := cmp.Or(byPath, byPrefix); address != "" {
-		return Contact{Address: address}
+	if c.Address = cmp.Or(byPath, byPrefix); c.Address != "" {
+		return c
 	}
-	missing := i18n.T("unknown")
+	c.Address, c.Missing = b.Owners.Default, i18n.T("unknown")
 	if len(b.Owners.Tags) > 0 {
 		tags := i18n.Literal(b.Owners.Tags[0])
 		for _, tag := range b.Owners.Tags[1:] {
 			tags = i18n.T("%s or %s", tags, tag)
 		}
-		missing = i18n.T("unknown: the user has no tag %s", tags)
+		c.Missing = i18n.T("unknown: the user has no tag %s", tags)
 	}
-	return Contact{Address: b.Owners.Default, Missing: missing}
+	if !c.Invalid.Empty() {
+		c.Missing = i18n.T("unknown: %s", c.Invalid)
+	}
+	return c
 }
+
+// maxTag is how much of a tag is shown, in bytes.
+const maxTag = 100
 
 // named reports whether a user's name begins so: IAM tells names apart without case.
 func named(name, beginning string) bool {

@@ -28,24 +28,37 @@ func TestOwner(t *testing.T) {
 		"ci-build":    {},
 		"ci-deploy-1": {},
 		"CI-Deploy-2": {},
+		"words":       {Path: "/team/", Tags: map[string]string{"owner": "jsmith"}},
+		"two":         {Tags: map[string]string{"owner": "a@example.com b@example.com"}},
+		"second":      {Tags: map[string]string{"owner": "jsmith", "email": "J.Smith@Example.com"}},
+		"ci-words":    {Tags: map[string]string{"email": "@example.com"}},
 		"nobody":      {Tags: map[string]string{"cost": "42"}},
 	}})
 	const missing = "unknown: the user has no tag owner or email"
-	for _, tc := range []struct{ name, user, address, missing string }{
-		{"a tag wins over the path, whatever its case", "tagged", "kim@example.com", ""},
-		{"an empty tag is none", "second-tag", "lee@example.com", ""},
-		{"the longest path that fits", "data", "data@example.com", ""},
-		{"a path", "team", "team@example.com", ""},
-		{"a path that only looks alike", "other", "security@example.com", missing},
-		{"a prefix", "ci-build", "ci@example.com", ""},
-		{"the longest prefix that fits", "ci-deploy-1", "deploy@example.com", ""},
-		{"a prefix in another case", "CI-Deploy-2", "deploy@example.com", ""},
-		{"nothing fits: the default, and which tag was missing", "nobody", "security@example.com", missing},
-		{"the user is gone", "gone", "security@example.com", missing},
+	const words = "the tag owner is not an email address: jsmith"
+	for _, tc := range []struct{ name, user, address, missing, invalid string }{
+		{"a tag wins over the path, whatever its case", "tagged", "kim@example.com", "", ""},
+		{"an empty tag is none", "second-tag", "lee@example.com", "", ""},
+		{"a tag that is no address gives way to the path", "words", "team@example.com", "", words},
+		{"a tag that is no address gives way to the next tag", "second", "j.smith@example.com", "", words},
+		{"a tag that is no address gives way to the prefix", "ci-words", "ci@example.com", "",
+			"the tag email is not an email address: @example.com"},
+		{"two addresses are none: the default", "two", "security@example.com",
+			"unknown: the tag owner is not an email address: a@example.com b@example.com",
+			"the tag owner is not an email address: a@example.com b@example.com"},
+		{"the longest path that fits", "data", "data@example.com", "", ""},
+		{"a path", "team", "team@example.com", "", ""},
+		{"a path that only looks alike", "other", "security@example.com", missing, ""},
+		{"a prefix", "ci-build", "ci@example.com", "", ""},
+		{"the longest prefix that fits", "ci-deploy-1", "deploy@example.com", "", ""},
+		{"a prefix in another case", "CI-Deploy-2", "deploy@example.com", "", ""},
+		{"nothing fits: the default, and which tag was missing", "nobody", "security@example.com", missing, ""},
+		{"the user is gone", "gone", "security@example.com", missing, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := book(a).Owner(context.Background(), tc.user)
-			if err != nil || got.Address != tc.address || got.Missing.String() != tc.missing {
+			if err != nil || got.Address != tc.address || got.Missing.String() != tc.missing ||
+				got.Invalid.String() != tc.invalid {
 				t.Errorf("Owner(%q) = %+v, %v", tc.user, got, err)
 			}
 		})

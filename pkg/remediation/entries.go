@@ -76,8 +76,8 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 		}
 		entry.Owner, entry.OwnerSlack, entry.UserID = contact.Address, contact.Slack, cmp.Or(contact.ID, f.userID)
 		name = contact.Name
-		if !contact.Missing.Empty() {
-			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Owner"), Value: contact.Missing}))
+		if no := i18n.Or(contact.Missing, contact.Invalid); !no.Empty() {
+			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Owner"), Value: no}))
 		}
 		if err == nil {
 			// Who cannot be read may only be named like the user of a drill.

@@ -172,6 +172,30 @@ func parseSlack(r reader) Slack {
 	return slack
 }
 
+// configurationSet is what SES takes as the name of a configuration set.
+// https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html
+var configurationSet = lazyregexp.New(`^[A-Za-z0-9_-]{1,64}$`)
+
+func parseSES(r reader, hub string) SES {
+	r.fields("notify.ses")
+	ses := SES{
+		Sender:           read[string](r, "notify.ses.sender"),
+		ConfigurationSet: read[string](r, "notify.ses.configurationSet"),
+	}
+	if ses.Sender != "" {
+		checkEmail(r.node("notify.ses.sender"))
+		r.node("notify.ses.sender").Refuse(strictjson.String, strings.HasPrefix(hub, "cn-"),
+			"Amazon SES is not in %s", hub) // https://docs.aws.amazon.com/general/latest/gr/ses.html
+	}
+	r.node("notify.ses.configurationSet").Refuse(strictjson.String,
+		ses.ConfigurationSet != "" && !configurationSet().MatchString(ses.ConfigurationSet),
+		"%q is not the name of a configuration set", ses.ConfigurationSet)
+	if n := r.node("notify.ses"); n.Is(strictjson.Object) && !ses.On() && ses.ConfigurationSet != "" {
+		n.Faultf("a configuration set without a sender: set sender to an address that is verified in SES, or leave both out")
+	}
+	return ses
+}
+
 func parseARN(n *strictjson.Node, service string) string {
 	text := n.Text()
 	parsed, err := arn.Parse(text)

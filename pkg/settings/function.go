@@ -38,10 +38,12 @@ type Function struct {
 	Halt            string          `json:"halt"`      // name of the SSM parameter
 	Roles           []string        `json:"roles"`     // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine      `json:"quarantine"`
+	Reach           Reach           `json:"reach,omitzero"`       // who can receive a notice
 	EventClock      bool            `json:"eventClock,omitempty"` // local account: "now" is the event's time
 
 	// Of some tools, zero elsewhere.
 	Slack   Slack     `json:"slack,omitzero"`    // where notices are posted
+	Mail    Mail      `json:"mail,omitzero"`     // how owners get mail
 	Reports string    `json:"reports,omitempty"` // name of the bucket of reports
 	Drill   string    `json:"drill,omitempty"`   // URL of the queue that a drill watches
 	Bus     string    `json:"bus,omitempty"`     // name of the stack's own event bus
@@ -102,6 +104,7 @@ func (s Settings) Function(c control.Control) Function {
 		HoldDays:        s.HoldDays,
 		Runbooks:        s.Runbooks,
 		Language:        s.Notify.Language,
+		Reach:           s.Reach(),
 		Table:           TableName,
 		Halt:            HaltParameter,
 	}

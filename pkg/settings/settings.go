@@ -85,6 +85,7 @@ func (o Owners) Addresses() []string {
 type Notify struct {
 	Emails   []string // subscribed to the topic; each must confirm once
 	Watchers []string // subscribed to the second topic; empty: see [Settings.Watchers]
+	SES      SES      // how owners get mail; zero: through SNS
 	Language Language // of every notice
 	Slack    Slack    // where notices are posted; zero: nowhere
 	Chat     bool     // deploy the buttons of Amazon Q Developer in chat applications
@@ -105,6 +106,15 @@ func (s Settings) Watchers() []string {
 	}
 	return nil
 }
+
+// SES is how owners get mail through Amazon SES, in the hub's region. Nobody has to confirm anything then.
+type SES struct {
+	Sender           string // email address that is verified there
+	ConfigurationSet string // name of one that is there; empty: the stack's own
+}
+
+// On reports whether owners get mail through Amazon SES.
+func (s SES) On() bool { return s.Sender != "" }
 
 // Language is the language of notices, as an ISO 639-1 code.
 type Language string
@@ -207,6 +217,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 	}
 	root.Field("configRegion").Refuse(strictjson.String, !slices.Contains(append(regions, hub), s.ConfigRegion),
 		"%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
+	s.checkReach(root.Field("controls"))
 	if err := root.Err(); err != nil {
 		return Settings{}, err
 	}
@@ -289,6 +300,7 @@ func parseNotify(r reader, hub string) Notify {
 	notify := Notify{
 		Emails:   emails.Texts(),
 		Watchers: parseEmails(r.node("notify.watchers")),
+		SES:      parseSES(r, hub),
 		Language: read[Language](r, "notify.language"),
 		Slack:    parseSlack(r),
 		Chat:     r.node("notify.chat").Bool(),

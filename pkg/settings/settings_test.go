@@ -81,6 +81,7 @@ const whole = `{
 	"assetBucket": "code-${AWS::Region}",
 	"tags": {"team": "platform"},
 	"notify": {"emails": ["on-call@example.com"], "language": "ko",
+		"ses": {"sender": "warder@example.com", "configurationSet": "mail"},
 		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
 	"administrators": ["role/deploy-*", "user/kim"],
 	"trustedAccounts": ["444455556666", "o-exampleorgid"],
@@ -116,7 +117,7 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		Notify: Notify{
 			Emails: []string{
 				"on-call@example.com",
-			}, Language: Korean, Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
+			}, SES: SES{Sender: "warder@example.com", ConfigurationSet: "mail"}, Language: Korean, Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
 		},
 		BlastRadius:      10,
 		HoldDays:         7,
@@ -212,7 +213,7 @@ func TestParseRefuses(t *testing.T) {
 			"a notify key that does not exist",
 			`"emails"`,
 			`"mails"`,
-			[]string{`notify.mails: unknown field: known here are emails, watchers, language, slack, chat, topic, topicKey`},
+			[]string{`notify.mails: unknown field: known here are emails, watchers, ses, language, slack, chat, topic, topicKey`},
 		},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
 		{"a channel by its name", `C024BE91L`, `#security`,

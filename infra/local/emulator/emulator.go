@@ -50,6 +50,7 @@ type Options struct {
 	Configure   func(function string, f *settings.Function) // changes a function's settings; may be nil
 	Done        func(lambdahost.Result)                     // is called after each event of a function; may be nil
 	Posted      func(slackserver.Message)                   // is called for each message in Slack; may be nil
+	Mailed      func(Mail)                                  // is called for each mail of SES; may be nil
 	Stderr      io.Writer                                   // for faults of the account itself
 }
 
@@ -171,7 +172,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 			a.Close()
 		}
 	}()
-	if err := errors.Join(a.addOperator(ctx), a.openSlack(ctx, o.Posted)); err != nil {
+	if err := errors.Join(a.addOperator(ctx), a.openSlack(ctx, o.Posted), a.openMail(ctx)); err != nil {
 		return nil, err
 	}
 	functions, keys, err := a.functions(ctx, o)
@@ -185,9 +186,19 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	for _, f := range functions {
 		environments[f.Name] = f.Env
 	}
+	var feeders []*feeder
+	for _, feed := range a.Stack.Feeds {
+		feeders = append(feeders, a.newFeeder(feed, o.Stderr))
+	}
+	wake := func() {
+		for _, f := range feeders {
+			f.wake()
+		}
+	}
 	a.Lambda = lambdahost.New(functions, lambdahost.Options{
 		Log: a.logs(o.Stderr), Failed: a.failures(o.Stderr), Done: func(r lambdahost.Result) {
 			a.noteRun(r.Function)
+			wake()
 			if o.Done != nil {
 				o.Done(r)
 			}
@@ -203,7 +214,12 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
 		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments,
 		Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
-		Policies: a.Stack.Policies, Roles: roles,
+		Policies: a.Stack.Policies, Roles: roles, Queued: wake,
+		Mailed: func(request []byte) {
+			if m := readMail(request); o.Mailed != nil && m.To != "" {
+				o.Mailed(m)
+			}
+		},
 	})
 	a.server = &http.Server{Handler: a.endpoint, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.server.Serve(listener) }()

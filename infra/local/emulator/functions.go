@@ -106,6 +106,9 @@ func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Functi
 				set.Modes[id] = set.Mode
 			}
 		}
+		if o.Mode == string(control.Enforce) && set.Reach == (settings.Reach{}) {
+			set.Reach.All = true // whoever started the account in this mode reads every notice
+		}
 		if a.Slack != nil && set.Slack.On() {
 			set.SlackLocal = a.Slack.URL
 		}

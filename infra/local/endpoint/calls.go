@@ -100,6 +100,14 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			call.Conditions["kms:EncryptionContext:"+key] = value
 		}
 	}
+	if call.Action == "ses:SendEmail" {
+		var mail struct{ FromEmailAddress, ConfigurationSetName string }
+		_ = json.Unmarshal(req.body, &mail) // what cannot be read has no sender
+		arn := "arn:aws:ses:" + req.region + ":" + h.Account + ":"
+		call.Resource = arn + "identity/" + mail.FromEmailAddress
+		h.Note(Call{Function: function, Action: call.Action, Resource: arn + "configuration-set/" + mail.ConfigurationSetName,
+			Conditions: map[string]string{}})
+	}
 	// The ARN of a bucket does not say whose it is.
 	if req.service == "s3" {
 		call.Conditions["aws:ResourceAccount"] = h.Account

@@ -79,6 +79,8 @@ type Config struct {
 	Roles map[string]string
 	// Policies are the policies of tables and keys, by ARN. What they do not let a caller do is refused.
 	Policies map[string][]byte
+	Queued   func()               // is called when something was put into a queue
+	Mailed   func(request []byte) // is called with each request to SES for a mail that was sent
 }
 
 // A Handler serves the endpoint.
@@ -178,8 +180,11 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		}
 		req.action = req.form.Get("Action")
 	}
-	if req.service == "s3" {
+	switch {
+	case req.service == "s3":
 		req.action = s3Action(r.Method, r.URL)
+	case req.service == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
+		req.action = "SendEmail"
 	}
 	return req, nil
 }
@@ -262,6 +267,12 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		}
 	case req.service == "sns" && req.action == "Publish":
 		return h.publish(ctx, req)
+	case req.service == "ses" && req.action == "SendEmail":
+		answer := h.forward(ctx, req)
+		if answer.status == http.StatusOK && h.Mailed != nil {
+			h.Mailed(req.body)
+		}
+		return answer
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
 		return h.rootIdentity()
 	case req.service == "sts" && req.action == "GetSessionToken":
@@ -389,7 +400,15 @@ func (h *Handler) enqueue(ctx context.Context, arn string, event []byte) error {
 	}); err != nil {
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}
+	h.queued()
 	return nil
+}
+
+// queued says that something was put into a queue.
+func (h *Handler) queued() {
+	if h.Queued != nil {
+		h.Queued()
+	}
 }
 
 // notify publishes what EventBridge sends to a topic. A topic under a disabled key takes nothing.

@@ -61,6 +61,9 @@ func (h *Handler) publish(ctx context.Context, req request) answer {
 	if err := xml.Unmarshal(result.body, &published); err != nil {
 		return failure(req, http.StatusInternalServerError, "InternalError", "moto's answer to Publish: "+err.Error())
 	}
+	if h.Functions[req.accessKey] == "" { // of what a function publishes, its ledger has the record when it ends
+		h.queued()
+	}
 	for _, listener := range h.listeners() {
 		if h.Unlistened || listener.Topic != req.form.Get("TopicArn") {
 			continue

@@ -335,6 +335,14 @@ func (h *Host) Idle(ctx context.Context) error {
 	}
 }
 
+// Hold keeps the host from being idle until release is called, for what is on its way to a function.
+func (h *Host) Hold() (release func(), ok bool) {
+	if !h.begin() {
+		return nil, false
+	}
+	return sync.OnceFunc(h.end), true
+}
+
 func (h *Host) begin() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

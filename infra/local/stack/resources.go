@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,33 +72,36 @@ var makers map[string]makeFunc
 
 func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
-		"AWS::Chatbot::CustomAction":      of((*maker).customAction),
-		"AWS::CloudWatch::Alarm":          of((*maker).alarm),
-		"AWS::CloudWatch::CompositeAlarm": of((*maker).compositeAlarm),
-		"AWS::CloudWatch::Dashboard":      of((*maker).dashboard),
-		"AWS::Config::ConfigRule":         of((*maker).configRule),
-		"AWS::DynamoDB::Table":            of((*maker).table),
-		"AWS::Events::EventBus":           of((*maker).eventBus),
-		"AWS::Events::Rule":               of((*maker).rule),
-		"AWS::IAM::Group":                 of((*maker).group),
-		"AWS::IAM::ManagedPolicy":         of((*maker).managedPolicy),
-		"AWS::IAM::Policy":                of((*maker).policy),
-		"AWS::IAM::Role":                  of((*maker).role),
-		"AWS::KMS::Alias":                 of((*maker).alias),
-		"AWS::KMS::Key":                   of((*maker).key),
-		"AWS::Lambda::EventInvokeConfig":  of((*maker).invokeConfig),
-		"AWS::Lambda::Function":           of((*maker).function),
-		"AWS::Lambda::Permission":         of((*maker).permission),
-		"AWS::Logs::LogGroup":             of((*maker).logGroup),
-		"AWS::Logs::QueryDefinition":      of((*maker).queryDefinition),
-		"AWS::S3::Bucket":                 of((*maker).bucket),
-		"AWS::S3::BucketPolicy":           of((*maker).bucketPolicy),
-		"AWS::SNS::Subscription":          of((*maker).subscription),
-		"AWS::SNS::Topic":                 of((*maker).topic),
-		"AWS::SNS::TopicPolicy":           of((*maker).topicPolicy),
-		"AWS::SQS::Queue":                 of((*maker).queue),
-		"AWS::SQS::QueuePolicy":           of((*maker).queuePolicy),
-		"AWS::SSM::Parameter":             of((*maker).parameter),
+		"AWS::Chatbot::CustomAction":                 of((*maker).customAction),
+		"AWS::CloudWatch::Alarm":                     of((*maker).alarm),
+		"AWS::CloudWatch::CompositeAlarm":            of((*maker).compositeAlarm),
+		"AWS::CloudWatch::Dashboard":                 of((*maker).dashboard),
+		"AWS::Config::ConfigRule":                    of((*maker).configRule),
+		"AWS::DynamoDB::Table":                       of((*maker).table),
+		"AWS::Events::EventBus":                      of((*maker).eventBus),
+		"AWS::Events::Rule":                          of((*maker).rule),
+		"AWS::IAM::Group":                            of((*maker).group),
+		"AWS::IAM::ManagedPolicy":                    of((*maker).managedPolicy),
+		"AWS::IAM::Policy":                           of((*maker).policy),
+		"AWS::IAM::Role":                             of((*maker).role),
+		"AWS::KMS::Alias":                            of((*maker).alias),
+		"AWS::KMS::Key":                              of((*maker).key),
+		"AWS::Lambda::EventInvokeConfig":             of((*maker).invokeConfig),
+		"AWS::Lambda::EventSourceMapping":            of((*maker).feed),
+		"AWS::Lambda::Function":                      of((*maker).function),
+		"AWS::Lambda::Permission":                    of((*maker).permission),
+		"AWS::Logs::LogGroup":                        of((*maker).logGroup),
+		"AWS::Logs::QueryDefinition":                 of((*maker).queryDefinition),
+		"AWS::S3::Bucket":                            of((*maker).bucket),
+		"AWS::S3::BucketPolicy":                      of((*maker).bucketPolicy),
+		"AWS::SES::ConfigurationSet":                 of((*maker).configurationSet),
+		"AWS::SES::ConfigurationSetEventDestination": of((*maker).eventDestination),
+		"AWS::SNS::Subscription":                     of((*maker).subscription),
+		"AWS::SNS::Topic":                            of((*maker).topic),
+		"AWS::SNS::TopicPolicy":                      of((*maker).topicPolicy),
+		"AWS::SQS::Queue":                            of((*maker).queue),
+		"AWS::SQS::QueuePolicy":                      of((*maker).queuePolicy),
+		"AWS::SSM::Parameter":                        of((*maker).parameter),
 	}
 }
 
@@ -408,6 +412,46 @@ func (m *maker) invokeConfig(name string, p struct {
 	return with(name), nil
 }
 
+// feed is what starts a function for the messages of a queue: moto would need Docker for it.
+func (m *maker) feed(name string, p struct {
+	FunctionName, EventSourceArn string
+	BatchSize                    int
+	FunctionResponseTypes        []string
+}) (made, error) {
+	if m.functions[p.FunctionName] == nil || !m.queues[p.EventSourceArn] {
+		return made{}, fmt.Errorf("%s feeds %s: the local account has functions and queues of the template", p.EventSourceArn,
+			p.FunctionName)
+	}
+	if !slices.Equal(p.FunctionResponseTypes, []string{"ReportBatchItemFailures"}) {
+		return made{}, errors.New("the local account wants to know which messages failed: ReportBatchItemFailures")
+	}
+	m.feeds = append(m.feeds, Feed{p.EventSourceArn, p.FunctionName, p.BatchSize})
+	return with(name, "Id", name), nil
+}
+
+// configurationSet creates a configuration set of SES. No client is needed for that.
+func (m *maker) configurationSet(name string, p struct{ Name *string }) (made, error) {
+	p.Name = or(p.Name, name[:min(len(name), 64)])
+	return with(*p.Name), m.ses("configuration-sets", fmt.Sprintf(`{"ConfigurationSetName":%q}`, *p.Name))
+}
+
+// eventDestination leaves out where events of mails go: mail in the local account always arrives, and a mail that came
+// back is an event that somebody puts on the bus.
+func (m *maker) eventDestination(name string, p struct {
+	ConfigurationSetName string
+	EventDestination     struct{ EventBridgeDestination struct{ EventBusArn string } }
+}) (made, error) {
+	if bus := p.EventDestination.EventBridgeDestination.EventBusArn; bus != m.arn("events", "event-bus/default") {
+		return made{}, fmt.Errorf("SES sends events to %q: it takes the default bus alone", bus)
+	}
+	return with(name), nil
+}
+
+// ses makes a request to SES.
+func (m *maker) ses(resource, body string) error {
+	return m.send(http.MethodPost, "v2/email/"+resource, body, "ses")
+}
+
 func (m *maker) permission(name string, p struct{ FunctionName, Principal, SourceArn string }) (made, error) {
 	arn := p.FunctionName
 	if function, ok := m.functions[p.FunctionName]; ok {
@@ -550,14 +594,17 @@ func (m *maker) bucketPolicy(name string, p struct {
 }
 
 // put makes a request to S3.
-func (m *maker) put(resource, body string) error {
-	request, err := http.NewRequestWithContext(m.ctx, http.MethodPut, m.Endpoint+"/"+resource, strings.NewReader(body))
+func (m *maker) put(resource, body string) error { return m.send(http.MethodPut, resource, body, "s3") }
+
+// send makes a request to a service.
+func (m *maker) send(method, resource, body, service string) error {
+	request, err := http.NewRequestWithContext(m.ctx, method, m.Endpoint+"/"+resource, strings.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("put %s: %w", resource, err)
 	}
 	// The scope of a signature, which is how moto knows the service; it does not check the signature.
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAOFTHELOCALACCOUNT/20260101/"+m.region+
-		"/s3/aws4_request, SignedHeaders=host, Signature=none")
+		"/"+service+"/aws4_request, SignedHeaders=host, Signature=none")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("put %s: %w", resource, err)

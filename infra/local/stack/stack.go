@@ -86,6 +86,13 @@ type Subscription struct {
 	Redrive  string // the policy for what the function cannot be handed, as JSON; empty for none
 }
 
+// A Feed starts a function for the messages of a queue.
+type Feed struct {
+	Queue    string // ARN
+	Function string // name
+	Batch    int    // messages at most
+}
+
 // A Stack is what was created.
 type Stack struct {
 	Name          string
@@ -95,6 +102,7 @@ type Stack struct {
 	Rules         []eventbridge.Rule // sorted by name
 	Buses         []string           // names of event buses beside the default one, sorted
 	Subscriptions []Subscription     // of functions, sorted by ARN; those of others are in moto
+	Feeds         []Feed
 	Outputs       map[string]string
 	Resources     []Resource                   // sorted by logical id
 	Targets       map[string][]json.RawMessage // what each rule starts, as in the template, by the rule's name
@@ -148,6 +156,7 @@ type maker struct {
 	rules      []eventbridge.Rule
 	buses      []string
 	listeners  []Subscription
+	feeds      []Feed
 	queues     map[string]bool // by ARN
 	topics     map[string]bool // by ARN
 	targets    map[string][]json.RawMessage
@@ -177,7 +186,7 @@ func (m *maker) stack() (Stack, error) {
 	slices.SortStableFunc(m.rules, func(a, b eventbridge.Rule) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(m.listeners, func(a, b Subscription) int { return strings.Compare(a.ARN, b.ARN) })
 	slices.Sort(m.buses)
-	stack.Rules, stack.Buses, stack.Subscriptions = m.rules, m.buses, m.listeners
+	stack.Rules, stack.Buses, stack.Subscriptions, stack.Feeds = m.rules, m.buses, m.listeners, m.feeds
 	for _, rule := range m.rules {
 		if rule.Function != "" && !m.allowed[m.ruleARN(rule.Bus, rule.Name)+" "+m.functions[rule.Function].ARN] {
 			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)

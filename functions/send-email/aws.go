@@ -1,0 +1,92 @@
+package sendemail
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/warder-aws/warder/pkg/awsjson"
+)
+
+// service is Amazon SES, of which one operation is used. Its client in the SDK, and that of SQS, would be most of the
+// function.
+type service interface {
+	// SendEmail returns the id that SES gave the mail.
+	SendEmail(context.Context, *email) (string, error)
+}
+
+// queue is the queue that the function is fed from.
+type queue interface {
+	// Delay makes a message that was received visible again after the time, in whole seconds.
+	Delay(ctx context.Context, receipt string, by time.Duration) error
+}
+
+// email is the input of SendEmail.
+// https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+type email struct {
+	From        string `json:"FromEmailAddress"`
+	Destination struct {
+		To []string `json:"ToAddresses"`
+	}
+	Content struct {
+		Simple struct {
+			Subject text
+			Body    struct{ Text text }
+		}
+	}
+	Set string `json:"ConfigurationSetName"`
+}
+
+type text struct{ Data, Charset string }
+
+// newEmail is a mail of plain text.
+func newEmail(from, to, set, subject, body string) *email {
+	e := &email{From: from, Set: set}
+	e.Destination.To = []string{to}
+	e.Content.Simple.Subject = text{subject, "UTF-8"}
+	e.Content.Simple.Body.Text = text{body, "UTF-8"}
+	return e
+}
+
+type ses struct{ client *awsjson.Client }
+
+func newSES(cfg aws.Config) ses {
+	client := awsjson.New(cfg, "SESv2", "")
+	// https://docs.aws.amazon.com/general/latest/gr/ses.html
+	client.Host, client.Signing = "email", "ses"
+	return ses{client}
+}
+
+// SendEmail implements [service].
+func (s ses) SendEmail(ctx context.Context, e *email) (string, error) {
+	out, err := awsjson.Post[struct {
+		MessageID string `json:"MessageId"`
+	}](ctx, s.client, "SendEmail", "v2/email/outbound-emails", e)
+	if err != nil {
+		return "", err
+	}
+	return out.MessageID, nil
+}
+
+type sqs struct {
+	client *awsjson.Client
+	url    string
+}
+
+func newQueue(cfg aws.Config, url string) sqs {
+	client := awsjson.New(cfg, "SQS", "AmazonSQS")
+	client.Version = "1.0"
+	return sqs{client, url}
+}
+
+// Delay implements [queue].
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+func (q sqs) Delay(ctx context.Context, receipt string, by time.Duration) error {
+	_, err := awsjson.Call[struct{}](ctx, q.client, "ChangeMessageVisibility", struct {
+		QueueURL string `json:"QueueUrl"`
+		Receipt  string `json:"ReceiptHandle"`
+		Timeout  int    `json:"VisibilityTimeout"`
+	}{q.url, receipt, int((by + time.Second - 1) / time.Second)})
+	return err
+}

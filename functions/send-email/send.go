@@ -1,0 +1,298 @@
+package sendemail
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const (
+	// perSecond is how many mails are sent in a second at most: what SES lets a new account send is 14, and a mail server
+	// that gets many at once thinks of spam.
+	perSecond = 5
+	// gather is how far apart mails to one address are, but for urgent ones: what a sweep finds is in one of them.
+	gather = 5 * time.Minute
+	// settle is how long the ledger may need to have the record of a notice: it is written right after the notice is
+	// published.
+	settle = 2 * time.Minute
+	// maxDelay is how long a message waits at most before it is tried again.
+	maxDelay = 15 * time.Minute
+)
+
+// mailer mails what the topic publishes.
+//
+// Whoever may publish to the topic, or send to the queue, can hand it anything. A notice is mailed if the ledger has
+// its entry with the record that this very text was published about it; anything else is dropped. It never sleeps:
+// what has to wait is left to the queue, which hands it over again.
+type mailer struct {
+	*remediation.Runner
+	Service service
+	Queue   queue
+}
+
+// answer is what the function answers.
+type answer struct {
+	// Outcome is "mailed", or "nothing" when there was nothing to mail now.
+	Outcome string `json:"outcome"`
+	// Mailed is how many mails were sent, Notices how many notices were in them.
+	Mailed  int `json:"mailed"`
+	Notices int `json:"notices"`
+	// Waiting is how many messages come again later, Dropped how many were for nobody or by nobody known.
+	Waiting int `json:"waiting,omitempty"`
+	Dropped int `json:"dropped,omitempty"`
+	// Failures are the messages that the queue is to hand over again.
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+	Failures []failure `json:"batchItemFailures"`
+}
+
+type failure struct {
+	ID string `json:"itemIdentifier"`
+}
+
+// letter is a notice on its way to an address.
+type letter struct {
+	record  events.SQSMessage
+	notice  notice.Message
+	address string // as it is compared
+}
+
+// urgent reports whether the notice does not wait for others.
+func (l letter) urgent() bool {
+	return control.Severity(l.notice.Severity).Rank() >= control.High.Rank()
+}
+
+// handle mails the messages of an event of SQS
+// (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html). An error means that something failed that time alone
+// does not mend: all messages come again then, and what was mailed is not mailed twice.
+func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error) {
+	a := answer{Outcome: "nothing", Failures: []failure{}}
+	var event events.SQSEvent
+	if err := json.Unmarshal(raw, &event); err != nil || len(event.Records) == 0 {
+		return a, errors.New(`event not understood: it is none of SQS; to try it, publish a message to the topic`)
+	}
+	var faults []error
+	byAddress := map[string][]letter{}
+	for _, record := range event.Records {
+		if back, ok := parseBack(record.Body); ok {
+			faults = append(faults, m.cameBack(ctx, back))
+			continue
+		}
+		l, wait, err := m.read(ctx, record)
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("message %.64q: %w", record.MessageId, err))
+		case wait > 0:
+			m.postpone(ctx, &a, wait, record)
+		case l.address == "":
+			a.Dropped++
+		default:
+			byAddress[l.address] = append(byAddress[l.address], l)
+		}
+	}
+	waiting := 0
+	for _, letters := range inOrder(byAddress) {
+		wait, err := m.mail(ctx, &a, letters)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case wait > 0:
+			if wait <= time.Second { // each second has room for so many
+				wait, waiting = time.Second*time.Duration(1+waiting/perSecond), waiting+1
+			}
+			for _, l := range letters {
+				m.postpone(ctx, &a, wait, l.record)
+			}
+		}
+	}
+	if a.Mailed > 0 {
+		a.Outcome = "mailed"
+	}
+	return a, errors.Join(faults...)
+}
+
+// read returns the notice of a message and whom it is for, or how long to wait before it is looked at again. A letter
+// without an address is not to be sent.
+func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, wait time.Duration, err error) {
+	var n notice.Message
+	if json.Unmarshal([]byte(record.Body), &n) != nil || !notice.ID(n.Finding) || n.Kind == "" {
+		m.Log.WarnContext(ctx, "not mailed: no notice", "message", notice.Plain(record.MessageId, 64), "bytes", len(record.Body))
+		return l, 0, nil
+	}
+	entry, found, err := m.Ledger.Entry(ctx, n.Finding)
+	if err != nil {
+		return l, 0, err
+	}
+	sum := notice.Sum(record.Body)
+	published := func(r ledger.Notification) bool { return r.Kind == n.Kind && r.Sum == sum }
+	switch {
+	case found && n.Account == m.Account && slices.ContainsFunc(entry.Notifications, published):
+	case found && m.Now().Sub(sentAt(record)) < settle:
+		return l, 2 * time.Second, nil
+	default:
+		m.Log.WarnContext(ctx, "not mailed: the ledger does not have the notice", "message", notice.Plain(record.MessageId, 64))
+		return l, 0, nil
+	}
+	before, err := m.Ledger.Mailed(ctx, n.Finding)
+	if err != nil || slices.ContainsFunc(before, func(d ledger.Mailed) bool { return d.Kind == n.Kind && d.Back.IsZero() }) {
+		return l, 0, err
+	}
+	address, err := m.recipient(ctx, n.Owner)
+	if m.Settings.Runbooks != "" && n.Runbook != "" {
+		n.Runbook = m.Settings.Runbooks + n.Control
+	}
+	return letter{record, n, address}, 0, err
+}
+
+// recipient is who gets the notice: the owner, or else who answers for all that has none. It is empty for nobody, and
+// for who gets every notice through SNS.
+func (m *mailer) recipient(ctx context.Context, owner string) (string, error) {
+	for _, address := range []string{settings.Address(owner), settings.Address(m.Settings.Owners.Default)} {
+		if address == "" {
+			continue
+		}
+		known, err := m.Ledger.Address(ctx, address)
+		if err != nil {
+			return "", err
+		}
+		if known.CameBack(m.Now()) {
+			continue
+		}
+		fixed := func(other string) bool { return settings.Address(other) == address }
+		if slices.ContainsFunc(m.Settings.Mail.Fixed, fixed) {
+			return "", nil
+		}
+		return address, nil
+	}
+	return "", nil
+}
+
+// mail sends the notices to their address, in one mail; or says how long they have to wait.
+func (m *mailer) mail(ctx context.Context, a *answer, letters []letter) (wait time.Duration, err error) {
+	address, now := letters[0].address, m.Now()
+	known, err := m.Ledger.Address(ctx, address)
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(letters, letter.urgent) {
+		if wait := known.Mailed.Add(gather).Sub(now); wait > 0 && wait <= gather {
+			return max(wait, 2*time.Second), nil
+		}
+	}
+	if allowed, err := m.Ledger.Allow(ctx, "mail", perSecond, now); err != nil || !allowed {
+		return time.Second, err
+	}
+	var notices []notice.Message
+	for _, l := range letters {
+		notices = append(notices, l.notice)
+	}
+	subject, body := notice.Mail(notices)
+	id, err := m.Service.SendEmail(ctx, newEmail(m.Settings.Mail.Sender, address, m.Settings.Mail.Set, subject, body))
+	switch why := refusal(err, address); {
+	case why != "":
+		return 2 * time.Second, m.refused(ctx, address, why) // then it is for somebody else
+	case throttled(err):
+		return backoff(letters[0].record), nil
+	case err != nil:
+		return 0, fmt.Errorf("mail %d notices: %w", len(letters), err)
+	}
+	a.Mailed, a.Notices = a.Mailed+1, a.Notices+len(letters)
+	return 0, m.keep(ctx, address, id, letters)
+}
+
+// keep records that the notices were mailed.
+func (m *mailer) keep(ctx context.Context, address, id string, letters []letter) error {
+	now := m.Now()
+	sent := ledger.Mail{Address: address, At: now}
+	for _, l := range letters {
+		sent.Entries = append(sent.Entries, l.notice.Finding)
+	}
+	slices.Sort(sent.Entries)
+	sent.Entries = slices.Compact(sent.Entries)
+	faults := []error{
+		m.Ledger.KeepMail(ctx, id, sent),
+		m.Ledger.ReviseAddress(ctx, address, now, func(known *ledger.Address) { known.Mailed = now }),
+	}
+	for _, l := range letters {
+		made := ledger.Mailed{Kind: l.notice.Kind, Address: address, Message: id, At: now}
+		faults = append(faults, m.Ledger.ReviseMailed(ctx, l.notice.Finding, func(all []ledger.Mailed) []ledger.Mailed {
+			return append(all, made)
+		}))
+	}
+	return errors.Join(faults...)
+}
+
+// postpone has the queue hand over the message again after the time.
+func (m *mailer) postpone(ctx context.Context, a *answer, wait time.Duration, record events.SQSMessage) {
+	a.Waiting++
+	a.Failures = append(a.Failures, failure{record.MessageId})
+	if err := m.Queue.Delay(ctx, record.ReceiptHandle, min(wait, maxDelay)); err != nil {
+		// It comes again when its time in the queue is over.
+		m.Log.WarnContext(ctx, "delay message", "error", notice.Redact(err.Error()))
+	}
+}
+
+// inOrder returns the letters by address: the most urgent first in each, and who has the most urgent first.
+func inOrder(byAddress map[string][]letter) [][]letter {
+	urgency := func(a, b letter) int {
+		rank := func(l letter) int { return control.Severity(l.notice.Severity).Rank() }
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), a.notice.Time.Compare(b.notice.Time),
+			cmp.Compare(a.notice.ID, b.notice.ID))
+	}
+	var all [][]letter
+	for _, letters := range byAddress {
+		slices.SortFunc(letters, urgency)
+		letters = slices.CompactFunc(letters, func(a, b letter) bool { return a.notice.ID == b.notice.ID })
+		all = append(all, letters)
+	}
+	slices.SortFunc(all, func(a, b []letter) int {
+		return cmp.Or(urgency(a[0], b[0]), cmp.Compare(a[0].address, b[0].address))
+	})
+	return all
+}
+
+// sentAt is when the message was put into the queue.
+func sentAt(record events.SQSMessage) time.Time {
+	ms, _ := strconv.ParseInt(record.Attributes["SentTimestamp"], 10, 64)
+	return time.UnixMilli(ms)
+}
+
+// backoff is how long a message waits that was refused as one too many: longer each time.
+func backoff(record events.SQSMessage) time.Duration {
+	times, _ := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	return min(2*time.Second<<min(max(times, 0), 10), maxDelay)
+}
+
+// throttled reports whether SES refused a mail as one too many, for the second or for the day.
+// https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
+func throttled(err error) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && slices.Contains(
+		[]string{"LimitExceededException", "ThrottlingException", "Throttling", "TooManyRequestsException"}, refused.ErrorCode())
+}
+
+// refusal is why SES does not mail to the address at all; empty if that is not what the error says. While an account
+// is in the sandbox it mails to verified addresses only, and names those that are not.
+// https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
+func refusal(err error, address string) string {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) || !slices.Contains([]string{"MessageRejected", "BadRequestException"}, refused.ErrorCode()) ||
+		!strings.Contains(strings.ToLower(refused.ErrorMessage()), address) {
+		return ""
+	}
+	return notice.Plain(refused.ErrorMessage(), maxWhy)
+}

@@ -1,0 +1,608 @@
+package sendemail
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const (
+	account = "111122223333"
+	alice   = "alice@example.com"
+	soc     = "soc@example.com"
+)
+
+// world is an account with the function in it: its queue, Amazon SES, a ledger and a clock.
+type world struct {
+	*mailer
+	t      *testing.T
+	now    time.Time
+	queue  []queued
+	sent   []sent
+	alerts []notice.Message // what the function published itself
+	refuse func(*email) error
+
+	received int // how often a message was handed over, the most
+}
+
+type queued struct {
+	events.SQSMessage
+	visible  time.Time
+	received int
+}
+
+type sent struct {
+	at time.Time
+	*email
+}
+
+func (s sent) to() string      { return s.Destination.To[0] }
+func (s sent) subject() string { return s.Content.Simple.Subject.Data }
+func (s sent) body() string    { return s.Content.Simple.Body.Text.Data }
+
+func newWorld(t *testing.T, edit func(*settings.Function)) *world {
+	t.Helper()
+	w := &world{t: t, now: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)}
+	set := settings.Function{
+		Account: account, Language: settings.English, Runbooks: "https://example.com/",
+		Reach: settings.Reach{Mail: true},
+		Mail:  settings.Mail{Sender: "warder@example.com", Set: "mail", Queue: "https://sqs.example.com/q"},
+	}
+	if edit != nil {
+		edit(&set)
+	}
+	described, err := control.Read("send-email", description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mailer = &mailer{Runner: &remediation.Runner{
+		Control: described, Settings: set, Ledger: ledger.New(new(ledger.Memory)), Topic: w,
+		Environment: remediation.Environment{
+			Account: account, Region: "us-east-1", Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
+		},
+	}, Service: w, Queue: w}
+	return w
+}
+
+// SendEmail implements [service]. A mail takes a tenth of a second.
+func (w *world) SendEmail(_ context.Context, e *email) (string, error) {
+	if w.refuse != nil {
+		if err := w.refuse(e); err != nil {
+			return "", err
+		}
+	}
+	w.sent = append(w.sent, sent{w.now, e})
+	w.now = w.now.Add(100 * time.Millisecond)
+	return fmt.Sprintf("mail-%d", len(w.sent)), nil
+}
+
+// Delay implements [queue].
+func (w *world) Delay(_ context.Context, receipt string, by time.Duration) error {
+	for i := range w.queue {
+		if w.queue[i].ReceiptHandle == receipt {
+			w.queue[i].visible = w.now.Add(by.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+// Publish implements [remediation.Publisher].
+func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
+	w.alerts = append(w.alerts, m)
+	return "sns", nil
+}
+
+// put puts a message into the queue.
+func (w *world) put(body string) {
+	id := strconv.Itoa(len(w.queue) + 1)
+	w.queue = append(w.queue, queued{SQSMessage: events.SQSMessage{
+		MessageId: id, ReceiptHandle: "r" + id, Body: body,
+		Attributes: map[string]string{"SentTimestamp": strconv.FormatInt(w.now.UnixMilli(), 10)},
+	}, visible: w.now})
+}
+
+// notify has a control notify of a finding: the ledger has the record, and the queue the notice.
+func (w *world) notify(n notice.Message) notice.Message {
+	w.t.Helper()
+	n.Version, n.Account, n.Kind, n.Time = "1", account, cmp.Or(n.Kind, notice.Warning), w.now
+	n.Finding = remediation.EntryID(n.Subject, n.Title, n.Kind)
+	n.ID = "n-" + n.Finding
+	body := w.record(n)
+	w.put(body)
+	return n
+}
+
+func (w *world) record(n notice.Message) string {
+	w.t.Helper()
+	bodies, err := n.Bodies()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var all map[string]string
+	if err := json.Unmarshal([]byte(bodies), &all); err != nil {
+		w.t.Fatal(err)
+	}
+	entry := ledger.Entry{ID: n.Finding, Control: n.Control, Subject: n.Subject, Owner: n.Owner, At: w.now,
+		Notifications: []ledger.Notification{{Kind: n.Kind, Sum: notice.Sum(all["sqs"]), At: w.now}}}
+	if err := w.Ledger.Update(w.t.Context(), &entry); err != nil {
+		w.t.Fatal(err)
+	}
+	return all["sqs"]
+}
+
+// turn hands over what is visible, as an event source mapping does, and removes what was taken. It reports whether
+// there was anything, and fails the test if the function does.
+func (w *world) turn() bool {
+	w.t.Helper()
+	any, err := w.try()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return any
+}
+
+func (w *world) try() (bool, error) {
+	var event events.SQSEvent
+	for i := range w.queue {
+		if len(event.Records) < 500 && !w.queue[i].visible.After(w.now) {
+			w.queue[i].received++
+			w.received = max(w.received, w.queue[i].received)
+			w.queue[i].visible = w.now.Add(12 * time.Minute)
+			w.queue[i].Attributes["ApproximateReceiveCount"] = strconv.Itoa(w.queue[i].received)
+			event.Records = append(event.Records, w.queue[i].SQSMessage)
+		}
+	}
+	if len(event.Records) == 0 {
+		return false, nil
+	}
+	raw, err := json.Marshal(event)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a, err := w.handle(w.t.Context(), raw)
+	if err != nil {
+		return true, err
+	}
+	taken := func(q queued) bool {
+		is := func(r events.SQSMessage) bool { return r.MessageId == q.MessageId }
+		failed := func(f failure) bool { return f.ID == q.MessageId }
+		return slices.ContainsFunc(event.Records, is) && !slices.ContainsFunc(a.Failures, failed)
+	}
+	w.queue = slices.DeleteFunc(w.queue, taken)
+	return true, nil
+}
+
+// settle lets time pass until the queue is empty.
+func (w *world) settle() {
+	w.t.Helper()
+	for begin := w.now; len(w.queue) > 0; {
+		if !w.turn() {
+			first := slices.MinFunc(w.queue, func(a, b queued) int { return a.visible.Compare(b.visible) })
+			w.now = first.visible.Add(10 * time.Second) // the queue gathers what comes in ten seconds
+		}
+		if w.now.Sub(begin) > 24*time.Hour {
+			w.t.Fatalf("after a day %d messages wait", len(w.queue))
+		}
+	}
+}
+
+func (w *world) mails(to string) (all []sent) {
+	for _, s := range w.sent {
+		if s.to() == to {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// fastest is the most mails of any second.
+func (w *world) fastest() (most int) {
+	for _, first := range w.sent {
+		n := 0
+		for _, s := range w.sent {
+			if d := s.at.Sub(first.at); d >= 0 && d < time.Second {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+func TestOneNoticeIsTheMail(t *testing.T) {
+	w := newWorld(t, nil)
+	n := w.notify(notice.Message{Control: "detach-direct-policy", Severity: "medium", Title: "Policy attached directly",
+		Text: "alice has a policy.", Subject: "alice", Owner: "Alice@Example.com"})
+	w.settle()
+	if len(w.sent) != 1 || w.sent[0].to() != alice || w.sent[0].body() != n.Email() ||
+		!strings.Contains(w.sent[0].subject(), "Policy attached directly") {
+		t.Fatalf("sent %+v", w.sent)
+	}
+	if e := w.sent[0].email; e.From != "warder@example.com" || e.Set != "mail" {
+		t.Errorf("from %q with %q", e.From, e.Set)
+	}
+	mailed, err := w.Ledger.Mailed(t.Context(), n.Finding)
+	if err != nil || len(mailed) != 1 || mailed[0].Address != alice || mailed[0].Message != "mail-1" || mailed[0].Kind != n.Kind {
+		t.Errorf("the ledger has %+v, %v", mailed, err)
+	}
+	// Delivered again, it is not mailed again.
+	w.put(w.record2(n))
+	w.now = w.now.Add(time.Hour)
+	w.settle()
+	if len(w.sent) != 1 {
+		t.Errorf("%d mails", len(w.sent))
+	}
+}
+
+func (w *world) record2(n notice.Message) string {
+	bodies, _ := n.Bodies()
+	var all map[string]string
+	_ = json.Unmarshal([]byte(bodies), &all)
+	return all["sqs"]
+}
+
+// The first sweep of an account: 300 findings, published as fast as a sweep does, some of them urgent.
+func TestFirstSweepIsFewMails(t *testing.T) {
+	w := newWorld(t, func(f *settings.Function) { f.Owners.Default = soc })
+	owners := []string{alice, "bob@example.com", "carol@example.com", "", "Dave <dave@example.com>"}
+	for i := range 300 {
+		severity := "medium"
+		if i == 123 {
+			severity = "critical"
+		}
+		w.notify(notice.Message{Control: "deactivate-stale-access-key", Severity: severity, Title: "Access key is too old",
+			Subject: fmt.Sprintf("user-%03d", i), Owner: owners[i%len(owners)]})
+		w.now = w.now.Add(60 * time.Millisecond)
+		if i%30 == 29 { // the queue hands over what came in a while
+			w.turn()
+		}
+	}
+	w.settle()
+	count := map[string]int{}
+	for _, s := range w.sent {
+		count[s.to()]++
+	}
+	for _, to := range []string{alice, "bob@example.com", "carol@example.com", "dave@example.com", soc} {
+		if n := count[to]; n < 1 || n > 3 {
+			t.Errorf("%s got %d mails, want 1 to 3", to, n)
+		}
+		text := ""
+		for _, m := range w.mails(to) {
+			text += m.body()
+		}
+		for i := range 300 {
+			owner := cmp.Or(settings.Address(owners[i%len(owners)]), soc)
+			if user := fmt.Sprintf("user-%03d", i); owner == to && !strings.Contains(text, user) {
+				t.Errorf("%s was not notified of %s", to, user)
+			}
+		}
+	}
+	urgent := func(s sent) bool { return strings.Contains(s.body(), "user-123") }
+	i := slices.IndexFunc(w.sent, urgent)
+	if !strings.Contains(w.sent[i].body()[:200], "  1. ") || strings.Index(w.sent[i].body(), "user-") != strings.Index(w.sent[i].body(), "user-123") {
+		t.Errorf("what is critical is not first in\n%.600s", w.sent[i].body())
+	}
+}
+
+func TestUrgentComesFirst(t *testing.T) {
+	w := newWorld(t, nil)
+	for i, severity := range []string{"low", "medium", "critical", "high"} {
+		w.notify(notice.Message{Control: "c", Severity: severity, Title: "T" + severity, Subject: fmt.Sprint("u", i), Owner: alice})
+	}
+	w.notify(notice.Message{Control: "c", Severity: "low", Title: "Other", Subject: "x", Owner: "aaron@example.com"})
+	w.settle()
+	if len(w.sent) != 2 || w.sent[0].to() != alice {
+		t.Fatalf("sent %d mails, the first to %s", len(w.sent), w.sent[0].to())
+	}
+	body, at := w.sent[0].body(), -1
+	for _, title := range []string{"Tcritical", "Thigh", "Tmedium", "Tlow"} {
+		next := strings.Index(body, title)
+		if next <= at {
+			t.Errorf("%s does not come in its order in\n%s", title, body)
+		}
+		at = next
+	}
+	if !strings.Contains(w.sent[0].subject(), "Tcritical") {
+		t.Errorf("subject %q", w.sent[0].subject())
+	}
+}
+
+// What is urgent does not wait for what was just mailed; the rest does.
+func TestUrgentDoesNotWait(t *testing.T) {
+	w := newWorld(t, nil)
+	say := func(severity string) {
+		w.notify(notice.Message{Control: "c", Severity: severity, Title: severity, Subject: fmt.Sprint(w.now.UnixNano()), Owner: alice})
+	}
+	say("low")
+	w.turn()
+	w.now = w.now.Add(time.Minute)
+	say("low")
+	say("medium")
+	w.turn()
+	if len(w.sent) != 1 {
+		t.Fatalf("%d mails within a minute", len(w.sent))
+	}
+	say("critical")
+	w.turn()
+	if len(w.sent) != 2 {
+		t.Fatal("what is critical waits")
+	}
+	w.settle()
+	if n := len(w.sent); n != 3 || w.sent[2].at.Sub(w.sent[1].at) < gather-time.Second {
+		t.Errorf("%d mails, the last after %v", n, w.sent[n-1].at.Sub(w.sent[n-2].at))
+	}
+}
+
+func TestAtMostFiveInASecond(t *testing.T) {
+	w := newWorld(t, nil)
+	for i := range 200 {
+		w.notify(notice.Message{Control: "c", Severity: "critical", Title: "T", Subject: fmt.Sprint("u", i), Owner: fmt.Sprintf("owner-%d@example.com", i)})
+	}
+	begin := w.now
+	w.settle()
+	if len(w.sent) != 200 || w.fastest() > perSecond {
+		t.Errorf("%d mails, %d in a second", len(w.sent), w.fastest())
+	}
+	if took := w.now.Sub(begin); took > 30*time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	if w.received > 50 { // of the 200 after which it would count as failed
+		t.Errorf("a message was handed over %d times", w.received)
+	}
+}
+
+func TestOnlyWhatTheLedgerHasIsMailed(t *testing.T) {
+	w := newWorld(t, func(f *settings.Function) { f.Owners.Default = soc })
+	n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	w.queue = nil
+	forged := n
+	forged.Owner, forged.Text = "victim@example.com", "Pay here."
+	unknown := forged
+	unknown.Finding = "aaaaaaaaaa"
+	elsewhere := n
+	elsewhere.Account = "444455556666"
+	for _, body := range []string{
+		w.record2(forged), w.record2(unknown), w.record2(elsewhere), `{}`, `[]`, `null`, `no JSON`, `{"AlarmName":"x"}`,
+	} {
+		w.put(body)
+	}
+	w.settle()
+	if len(w.sent) != 0 {
+		t.Errorf("mailed %q to %s", w.sent[0].body(), w.sent[0].to())
+	}
+}
+
+// The record of a notice may come a moment after the notice.
+func TestWaitsForTheRecord(t *testing.T) {
+	w := newWorld(t, nil)
+	n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	entry, _, err := w.Ledger.Entry(t.Context(), n.Finding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := entry.Notifications
+	entry.Notifications = nil
+	if err := w.Ledger.Update(t.Context(), &entry); err != nil {
+		t.Fatal(err)
+	}
+	w.turn()
+	if len(w.sent) != 0 || len(w.queue) != 1 {
+		t.Fatalf("%d mails, %d messages left", len(w.sent), len(w.queue))
+	}
+	entry.Notifications = record
+	if err := w.Ledger.Update(t.Context(), &entry); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if len(w.sent) != 1 {
+		t.Errorf("%d mails", len(w.sent))
+	}
+}
+
+func TestRecipients(t *testing.T) {
+	for name, test := range map[string]struct {
+		edit  func(*settings.Function)
+		owner string
+		want  string
+	}{
+		"the owner":                          {nil, alice, alice},
+		"the owner, in another case":         {nil, "ALICE@example.com", alice},
+		"nobody":                             {nil, "", ""},
+		"an owner that is no address":        {nil, "alice", ""},
+		"the default, for who has none":      {func(f *settings.Function) { f.Owners.Default = soc }, "", soc},
+		"who gets everything gets no mail":   {func(f *settings.Function) { f.Mail.Fixed = []string{"Alice@example.com"} }, alice, ""},
+		"the default gets everything":        {func(f *settings.Function) { f.Owners.Default, f.Mail.Fixed = soc, []string{soc} }, "", ""},
+		"the owner beside who gets them all": {func(f *settings.Function) { f.Mail.Fixed = []string{soc} }, alice, alice},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, test.edit)
+			w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: test.owner})
+			w.settle()
+			got := ""
+			for _, s := range w.sent {
+				got += s.to()
+			}
+			if got != test.want {
+				t.Errorf("mailed to %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// sample is an event of SES about a mail.
+func sample(t *testing.T, name, message, address string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000", message,
+		"olivia@example.com", address).Replace(string(data))
+}
+
+func TestMailThatComesBack(t *testing.T) {
+	for _, name := range []string{"email-bounced", "email-complaint"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(f *settings.Function) { f.Owners.Default = soc })
+			n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+			w.settle()
+			w.now = w.now.Add(time.Minute)
+			w.put(sample(t, name, "mail-1", "Alice@example.com"))
+			w.settle()
+			known, err := w.Ledger.Address(t.Context(), "ALICE@example.com")
+			if err != nil || !known.CameBack(w.now) || known.Why == "" {
+				t.Fatalf("the address is %+v, %v", known, err)
+			}
+			mailed, err := w.Ledger.Mailed(t.Context(), n.Finding)
+			if err != nil || len(mailed) != 1 || mailed[0].Back.IsZero() || mailed[0].Why == "" {
+				t.Errorf("the notice is %+v, %v", mailed, err)
+			}
+			if len(w.alerts) != 1 || w.alerts[0].Owner != soc || w.alerts[0].Severity != "high" ||
+				!strings.Contains(w.alerts[0].Text, alice) {
+				t.Fatalf("alerts %+v", w.alerts)
+			}
+			// From now on its notices go to the default contact, and after a time to the owner again.
+			w.notify(notice.Message{Control: "c", Severity: "low", Title: "second", Subject: "alice", Owner: alice})
+			w.settle()
+			w.now = w.now.Add(ledger.MaxBack)
+			w.notify(notice.Message{Control: "c", Severity: "low", Title: "third", Subject: "alice", Owner: alice})
+			w.settle()
+			if len(w.sent) != 3 || w.sent[1].to() != soc || w.sent[2].to() != alice {
+				t.Errorf("mails %v", w.sent)
+			}
+		})
+	}
+}
+
+func TestNobodyLeftIsCritical(t *testing.T) {
+	for name, owner := range map[string]string{"no default": "", "it is the default itself": alice} {
+		w := newWorld(t, func(f *settings.Function) { f.Owners.Default = owner })
+		w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+		w.settle()
+		w.put(sample(t, "email-bounced", "mail-1", alice))
+		w.settle()
+		if len(w.alerts) != 1 || w.alerts[0].Severity != "critical" {
+			t.Errorf("%s: alerts %+v", name, w.alerts)
+		}
+	}
+}
+
+// A mailbox that is full takes mail again: a day later it is tried again.
+func TestWhatPassesIsTriedAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	w.settle()
+	w.put(strings.Replace(sample(t, "email-bounced", "mail-1", alice), "Permanent", "Transient", 1))
+	w.settle()
+	known, err := w.Ledger.Address(t.Context(), alice)
+	if err != nil || !known.CameBack(w.now) || known.CameBack(w.now.Add(passes)) {
+		t.Errorf("the address is %+v, %v", known, err)
+	}
+}
+
+// Nobody makes an address unreachable that no mail was sent to.
+func TestForgedReturns(t *testing.T) {
+	w := newWorld(t, nil)
+	w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	w.settle()
+	for _, body := range []string{
+		sample(t, "email-bounced", "mail-7", alice), sample(t, "email-bounced", "mail-1", "bob@example.com"),
+		sample(t, "email-bounced", "", alice), `{"source":"aws.ses"}`, `{"source":"aws.ses","detail":{"bounce":{}}}`,
+		`{"source":"aws.ses","detail":[]}`,
+	} {
+		w.put(body)
+	}
+	w.settle()
+	for _, address := range []string{alice, "bob@example.com"} {
+		if known, err := w.Ledger.Address(t.Context(), address); err != nil || known.CameBack(w.now) {
+			t.Errorf("%s is %+v, %v", address, known, err)
+		}
+	}
+	if len(w.alerts) != 0 {
+		t.Errorf("alerts %+v", w.alerts)
+	}
+}
+
+func refusedBy(code, message string) error {
+	return &smithy.OperationError{ServiceID: "SESv2", OperationName: "SendEmail",
+		Err: &smithy.GenericAPIError{Code: code, Message: message}}
+}
+
+func TestWhatSESRefuses(t *testing.T) {
+	t.Run("an address that it does not take", func(t *testing.T) {
+		w := newWorld(t, func(f *settings.Function) { f.Owners.Default = soc })
+		w.refuse = func(e *email) error {
+			if e.Destination.To[0] == alice {
+				return refusedBy("MessageRejected", "Email address is not verified. The following identities failed the check in "+
+					"region US-EAST-1: Alice@example.com")
+			}
+			return nil
+		}
+		w.notify(notice.Message{Control: "c", Severity: "high", Title: "T", Subject: "alice", Owner: alice})
+		w.settle()
+		if len(w.sent) != 1 || w.sent[0].to() != soc || len(w.alerts) != 1 {
+			t.Errorf("mails %v, alerts %v", w.sent, w.alerts)
+		}
+	})
+	t.Run("one too many", func(t *testing.T) {
+		w := newWorld(t, nil)
+		times := 0
+		w.refuse = func(*email) error {
+			if times++; times <= 3 {
+				return refusedBy("TooManyRequestsException", "Maximum sending rate exceeded.")
+			}
+			return nil
+		}
+		w.notify(notice.Message{Control: "c", Severity: "high", Title: "T", Subject: "alice", Owner: alice})
+		w.settle()
+		if len(w.sent) != 1 {
+			t.Errorf("mails %v", w.sent)
+		}
+	})
+	t.Run("a sender that is not verified is an error", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.refuse = func(*email) error {
+			return refusedBy("MessageRejected", "Email address not verified warder@example.com")
+		}
+		w.notify(notice.Message{Control: "c", Severity: "high", Title: "T", Subject: "alice", Owner: alice})
+		if _, err := w.try(); err == nil {
+			t.Error("no error")
+		}
+		if known, err := w.Ledger.Address(t.Context(), alice); err != nil || known.CameBack(w.now) {
+			t.Errorf("the owner is %+v, %v", known, err)
+		}
+		w.refuse = nil
+		w.now = w.now.Add(time.Hour)
+		w.settle()
+		if len(w.sent) != 1 {
+			t.Errorf("mails %v: nothing may be lost", w.sent)
+		}
+	})
+}
+
+func TestNotAnEventOfSQS(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, raw := range []string{`{}`, `{"Records":[]}`, `[]`, `"x"`} {
+		if _, err := w.handle(t.Context(), json.RawMessage(raw)); err == nil {
+			t.Errorf("%s: no error", raw)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package notice
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/warder-aws/warder/pkg/i18n"
+)
+
+// maxInFull is how many notices a mail has in full; of the others it has a line.
+const maxInFull = 20
+
+// Mail is one mail of plain text with all notices in it, the first of which is the most urgent. One notice is the mail;
+// of several there is a list first.
+func Mail(all []Message) (subject, body string) {
+	first := all[0].plain()
+	language := first.Language
+	line := Truncate(Redact(first.headline(first.Title, language)), maxSubject)
+	if len(all) == 1 {
+		return line, first.email()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", i18n.T("%d notices, the most urgent first:", len(all)).In(language))
+	for i, m := range all {
+		m = m.plain()
+		fmt.Fprintf(&b, "%3d. %s\n", i+1, Truncate(m.headline(m.Title, language), 300))
+		if i >= maxInFull && ID(m.Finding) {
+			fmt.Fprintf(&b, "     make explain ID=%s\n", m.Finding)
+		}
+	}
+	for i, m := range all[:min(len(all), maxInFull)] {
+		fmt.Fprintf(&b, "\n%s %d %s\n\n%s", strings.Repeat("-", 8), i+1, strings.Repeat("-", 60), m.Email())
+	}
+	return i18n.T("%s, and %d more", line, len(all)-1).In(language), b.String()
+}
+
+// maxSubject is the longest subject of a mail, in bytes: more is not shown anywhere.
+const maxSubject = 200
