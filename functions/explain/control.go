@@ -17,6 +17,8 @@ var description []byte
 var Tool = handler.Tool[explain.Request, explain.Answer]{
 	Description: description,
 	New: func(s handler.Setup) (func(context.Context, explain.Request) (explain.Answer, error), error) {
-		return explain.Reader{Ledger: s.Ledger, Kinds: s.Kinds, API: s.IAM, Now: s.Now}.Explain, nil
+		return explain.Reader{
+			Ledger: s.Ledger, Kinds: s.Kinds, API: s.IAM, Now: s.Now, Mail: s.Settings.Reach.Mail,
+		}.Explain, nil
 	},
 }

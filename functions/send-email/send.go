@@ -51,7 +51,7 @@ type answer struct {
 	Outcome string `json:"outcome"`
 	// Mailed is how many mails were sent, Notices how many notices were in them.
 	Mailed  int `json:"mailed"`
-	Notices int `json:"notices"`
+	Notices int `json:"inThem"`
 	// Waiting is how many messages come again later, Dropped how many were for nobody or by nobody known.
 	Waiting int `json:"waiting,omitempty"`
 	Dropped int `json:"dropped,omitempty"`

@@ -113,7 +113,7 @@ func (a *meteredAccount) function(control string, edit func(*settings.Function))
 		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
 	})
 	err = settings.Edit(env, func(f *settings.Function) {
-		f.EventClock, f.Mode = true, "enforce"
+		f.EventClock, f.Mode, f.Reach.All = true, "enforce", true
 		edit(f)
 	})
 	return lambdahost.Function{

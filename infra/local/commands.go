@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/pkg/drill"
 	message "github.com/warder-aws/warder/pkg/notice"
@@ -49,6 +51,8 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"identities": {"FILE", 1, script.identities},
 		"kept":       {"CONTROL", 1, script.kept},
 		"ledger":     {"FILE", 1, script.ledger},
+		"mail":       {"ADDRESS TEXT", 2, script.mail},
+		"mail-back":  {"ADDRESS", 1, script.mailBack},
 		"publish":    {"FILE NAME", 2, script.publish},
 		"save":       {"VARIABLE REGEXP", 2, script.save},
 		"say":        {"WORD…", 1, script.sayWords},
@@ -116,6 +120,51 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		}
 	}
 	return commands
+}
+
+// mailTo is the last mail to the address with the text in it.
+func (s script) mailTo(address, text string) (m emulator.Mail, err error) {
+	if err := s.account.Idle(s.ctx); err != nil {
+		return m, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range slices.Backward(s.mails) {
+		if m.To == address && strings.Contains(m.Subject+"\n"+m.Body, text) {
+			return m, nil
+		}
+	}
+	return m, fmt.Errorf("no mail to %s with %q; there are %d mails", address, text, len(s.mails))
+}
+
+// mail checks that a mail was sent, and prints it.
+func (s script) mail(args []string) (string, error) {
+	m, err := s.mailTo(args[0], args[1])
+	if err == nil && !s.silent && !s.verbose {
+		s.printer.mail(m)
+	}
+	return m.Subject + "\n" + m.Body, err
+}
+
+// mailBack has the last mail to the address come back, as SES reports it.
+func (s script) mailBack(args []string) (string, error) {
+	m, err := s.mailTo(args[0], "")
+	if err != nil {
+		return "", err
+	}
+	root, err := project.Find()
+	if err != nil {
+		return "", err
+	}
+	event, err := os.ReadFile(filepath.Join(string(root), "functions/send-email/testdata/email-bounced.json"))
+	if err != nil {
+		return "", err
+	}
+	s.say("the mail to %s comes back: there is no such mailbox", args[0])
+	data := strings.NewReplacer("111122223333", moto.AccountID, "olivia@example.com", args[0],
+		"EXAMPLE7c191be45-e9aedb9a-02f9-4d12-a87d-dd0099a07f8a-000000", m.ID).Replace(string(event))
+	_, err = s.account.Send(s.ctx, []byte(data))
+	return "", errors.Join(err, s.account.Idle(s.ctx))
 }
 
 // aws makes an AWS call as the operator, or in place of the CLI invokes a function.

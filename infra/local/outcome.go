@@ -64,7 +64,7 @@ func (s style) outcome(o remediation.Outcome) string {
 		return s.paint("33", word)
 	case remediation.Failed:
 		return s.paint("31", word)
-	case remediation.Notified, "posted":
+	case remediation.Notified, "posted", "mailed":
 		return s.paint("36", word)
 	}
 	return s.dim(word)
@@ -152,6 +152,16 @@ func (p printer) message(m slackserver.Message) {
 			line = p.style.bold(line)
 		}
 		fmt.Fprintf(&text, "%s  | %s\n", indent, line)
+	}
+	_, _ = io.WriteString(p.out, text.String())
+}
+
+// mail prints a mail as it is read.
+func (p printer) mail(m emulator.Mail) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s\n  | %s\n  |\n", p.style.dim("mail to "+i18n.Plain(m.To)+":"), p.style.bold(i18n.Plain(m.Subject)))
+	for line := range strings.Lines(strings.TrimSpace(m.Body)) {
+		fmt.Fprintf(&text, "  | %s\n", i18n.Plain(strings.TrimRight(line, "\n")))
 	}
 	_, _ = io.WriteString(p.out, text.String())
 }

@@ -45,6 +45,7 @@ type stage struct {
 
 	mu       sync.Mutex
 	outcomes []outcome
+	mails    []emulator.Mail
 	worked   map[string]bool // by id: functions that notified, changed something or answered
 }
 
@@ -63,6 +64,7 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 // open starts the stage's account.
 func (s *stage) open(o emulator.Options) (err error) {
 	o.Done = s.done
+	o.Mailed = s.mailed
 	if s.account, err = emulator.Start(s.ctx, o); err != nil {
 		return err
 	}
@@ -70,6 +72,16 @@ func (s *stage) open(o emulator.Options) (err error) {
 		s.account.Close()
 	}
 	return err
+}
+
+// mailed keeps a mail, and prints it as it is read.
+func (s *stage) mailed(m emulator.Mail) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mails = append(s.mails, m)
+	if s.verbose && !s.silent {
+		s.printer.mail(m)
+	}
 }
 
 // done keeps what came of an event, or of a call, at a function.
@@ -82,7 +94,7 @@ func (s *stage) done(r lambdahost.Result) {
 		return
 	}
 	switch o.Outcome {
-	case remediation.Changed, remediation.WouldChange, remediation.Notified, "posted":
+	case remediation.Changed, remediation.WouldChange, remediation.Notified, "posted", "mailed":
 		s.worked[o.Control] = true
 	}
 	s.outcomes = append(s.outcomes, o)

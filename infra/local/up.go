@@ -36,7 +36,7 @@ func upCommand() *cobra.Command {
 
 func up(ctx context.Context, o emulator.Options, stdout io.Writer) error {
 	p := printer{out: &lockedWriter{w: stdout}, style: styleOf(stdout)}
-	o.Posted = p.message
+	o.Posted, o.Mailed = p.message, p.mail
 	o.Done = func(r lambdahost.Result) {
 		o := readOutcome(r.Function, r.Payload, r.Failed)
 		if r.Sync && !r.Failed && o.Outcome == remediation.Failed { // a function that people call, whose answer is its own

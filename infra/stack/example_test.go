@@ -61,6 +61,7 @@ func TestConstructs_ForeignApp(t *testing.T) {
 		Outdir: jsii.String(t.TempDir()),
 		Context: &map[string]any{"warder": map[string]any{
 			"regions":  []string{"eu-west-1"},
+			"notify":   map[string]any{"emails": []any{"security@example.com"}},
 			"controls": map[string]any{"detach-direct-policy": map[string]any{"mode": "enforce"}},
 		}},
 	})

@@ -91,6 +91,8 @@ type Reader struct {
 	Kinds  change.Registry
 	API    API
 	Now    func() time.Time
+	// Mail says that notices are mailed: the ledger has what became of each.
+	Mail bool
 }
 
 // Explain answers the request. A request that is not understood gets an error that says what is.
@@ -178,7 +180,7 @@ func (t *answerer) explainKey(ctx context.Context, key string) error {
 	default:
 		t.addLine("Now: it does not exist any more.")
 	}
-	made := t.addEntries(found, mine)
+	made := t.addEntries(ctx, found, mine)
 	if (status == change.Inactive || status == "" && user != "") && !made {
 		t.addLine("Not by Warder: none of its changes caused this.%s", seen(found))
 	} else if len(found) == 0 {
@@ -263,7 +265,7 @@ func (t *answerer) explainOne(ctx context.Context, book owner.Book, id, name str
 	default:
 		t.addLine("Now: its name is %s.", contact.Name)
 	}
-	if !t.addEntries(found, func(change.Change) bool { return true }) {
+	if !t.addEntries(ctx, found, func(change.Change) bool { return true }) {
 		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
 	t.addCases(cases)
@@ -282,7 +284,7 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	found := slices.DeleteFunc(all,
 		func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
 	t.addLine("Policy %s", arn)
-	if !t.addEntries(found, mine) {
+	if !t.addEntries(ctx, found, mine) {
 		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s",
 			seen(found))
 	}
@@ -301,12 +303,12 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 		return nil
 	}
 	t.addLine("Action %s%s", id, within(", about ", e.Subject, ""))
-	t.addEntries([]ledger.Entry{e}, func(change.Change) bool { return true })
+	t.addEntries(ctx, []ledger.Entry{e}, func(change.Change) bool { return true })
 	return nil
 }
 
 // addEntries adds the entries and reports whether one of their changes is in force.
-func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
+func (t *answerer) addEntries(ctx context.Context, found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
 		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, within(", about ", e.Subject, ""))
 		if !e.By.IsZero() {
@@ -341,13 +343,31 @@ func (t *answerer) addEntries(found []ledger.Entry, mine func(change.Change) boo
 			t.addLine("    caused by %s", e.Actor)
 		}
 		for _, n := range e.Notifications {
-			t.addLine("    notified %s (%s) on %s", cmp.Or(n.Owner, "the topic"), n.Kind, clock(n.At))
+			t.addLine("    published for %s (%s) on %s", cmp.Or(n.Owner, "the topic"), n.Kind, clock(n.At))
 		}
+		t.addMails(ctx, e.ID)
 		if e.Run != "" {
 			t.addLine("    because of event %s%s", e.Run, within(" (", e.Event, ")"))
 		}
 	}
 	return inForce
+}
+
+// addMails says what became of the notices of an entry as mail, as far as that is known.
+func (t *answerer) addMails(ctx context.Context, entry string) {
+	if !t.Mail {
+		return
+	}
+	mailed, err := t.Ledger.Mailed(ctx, entry)
+	if err != nil {
+		t.addLine("    what became of its mails cannot be read: %v", err)
+	}
+	for _, m := range mailed {
+		t.addLine("    notified %s by mail (%s) on %s", m.Address, m.Kind, clock(m.At))
+		if !m.Back.IsZero() {
+			t.addLine("    bounced: that mail came back on %s (%s)", clock(m.Back), m.Why)
+		}
+	}
 }
 
 func (t *answerer) addCases(cases []ledger.Case) {

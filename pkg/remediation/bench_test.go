@@ -79,7 +79,7 @@ func BenchmarkRun(b *testing.B) {
 			a := fakeaws.New(attached)
 			r := &remediation.Runner{
 				Control: described, Planner: always(found), Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}),
-				Settings: settings.Function{Mode: control.Enforce, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7,
+				Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7,
 					EventClock: true},
 				Topic: willing{}, Owners: willing{}, Halt: willing{},
 				Environment: remediation.Environment{Now: time.Now, Sleep: func(context.Context, time.Duration) {},

@@ -20,7 +20,7 @@ import (
 
 func TestDecide_Order(t *testing.T) {
 	want := []guardName{
-		neverWidens, mode, halt, existence, exempt, undone, grace, oneKeyPerRun, flapping, blastRadius,
+		neverWidens, mode, halt, existence, exempt, undone, reachable, grace, oneKeyPerRun, flapping, blastRadius,
 	}
 	var got []guardName
 	for _, g := range guards {
@@ -91,9 +91,9 @@ func TestDecide_ReadsNoMoreThanItNeeds(t *testing.T) {
 		}, nil},
 		{"halted", applying, func(_ *Finding, x *facts) { x.halted = i18n.Literal("halted") }, []fact{haltSwitch}},
 		{"gone", planning, func(_ *Finding, x *facts) { x.tags = nil }, []fact{subjectTags}},
-		{"permitted in a plan", planning, func(*Finding, *facts) {}, []fact{subjectTags, guardState}},
+		{"permitted in a plan", planning, func(*Finding, *facts) {}, []fact{subjectTags, guardState, recipients}},
 		{"permitted", applying, func(*Finding, *facts) {},
-			[]fact{haltSwitch, subjectTags, guardState, recentChanges, blastShare}},
+			[]fact{haltSwitch, subjectTags, guardState, recipients, recentChanges, blastShare}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f, x := found(), permitted(tc.at)
@@ -154,7 +154,7 @@ func TestDecide_Status(t *testing.T) {
 	want := map[guardName]ledger.Status{
 		grace: ledger.Pending, oneKeyPerRun: ledger.Pending,
 		neverWidens: ledger.Failed, mode: ledger.Observed, halt: ledger.Held, existence: ledger.Skipped,
-		exempt: ledger.Skipped, undone: ledger.Skipped, flapping: ledger.Held, blastRadius: ledger.Held,
+		exempt: ledger.Skipped, undone: ledger.Skipped, reachable: ledger.Held, flapping: ledger.Held, blastRadius: ledger.Held,
 	}
 	for _, tc := range guardCases {
 		f, x := found(), permitted(guardOf(t, tc.guard).stages)

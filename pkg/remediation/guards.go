@@ -34,6 +34,7 @@ const (
 	existence    guardName = "existence"
 	exempt       guardName = "exemption"
 	undone       guardName = "hold after undo"
+	reachable    guardName = "somebody reachable"
 	grace        guardName = "grace"
 	oneKeyPerRun guardName = "one key per run"
 	flapping     guardName = "flapping"
@@ -48,6 +49,7 @@ var guards = []guard{
 	{existence, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedMoot, assessExistence},
 	{exempt, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedExempt, assessExemption},
 	{undone, planning | applying, []fact{guardState}, ledger.Skipped, metric.SkippedUndone, assessHold},
+	{reachable, planning | applying, []fact{recipients}, ledger.Held, metric.SkippedHeld, assessReachable},
 	{grace, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessGrace},
 	{oneKeyPerRun, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessOneKeyPerRun},
 	{flapping, applying, []fact{guardState, recentChanges}, ledger.Held, metric.SkippedHeld, assessFlapping},
@@ -62,7 +64,7 @@ func (f Finding) bypasses(g guardName) bool {
 		return f.Urgency.Emergency() && !f.Fresh
 	case oneKeyPerRun:
 		return f.Fresh || f.Urgency.Emergency()
-	case flapping, blastRadius:
+	case reachable, flapping, blastRadius:
 		return f.Urgency.Emergency()
 	case exempt:
 		return f.Urgency == Containment
@@ -117,6 +119,14 @@ func assessHold(_ Finding, x facts) decision {
 	return stop(x.now.Before(h.Until), suppress, why)
 }
 
+// assessReachable holds what nobody responsible can be notified of. What an event names is recorded first, and held then,
+// so that whoever reads the topic all the same is notified of it at once.
+func assessReachable(f Finding, x facts) decision {
+	waits := !x.observing() && !x.ledger.reached && !(x.stage == planning && f.Fresh)
+	return stop(waits, hold, i18n.T("nobody responsible can be notified: neither the owner nor "+
+		"anybody else"))
+}
+
 // assessGrace gives the owner the days of grace, counted from the notice that was accepted. What an event names has
 // none, unless it was so before and its owner has a due date.
 func assessGrace(f Finding, x facts) decision {
@@ -134,7 +144,8 @@ func assessGrace(f Finding, x facts) decision {
 func awaitOwner(f Finding, x facts) decision {
 	c := x.ledger.current
 	switch {
-	case !isOpen(c) || c.Notified.IsZero():
+	// What came back since then was no notice.
+	case !isOpen(c) || c.Notified.IsZero() || c.Notified.Before(x.ledger.back):
 		due := later(f.Due, x.now.Add(gracePeriod(x.settings)))
 		return decision{answer: hold, why: i18n.T("its owner was notified"), until: due, notify: notice.Warning}
 	case x.now.Before(c.Due):
@@ -252,6 +263,7 @@ type fact string
 const (
 	haltSwitch    fact = "halt switch"
 	subjectTags   fact = "subject"
+	recipients    fact = "recipients"
 	guardState    fact = "guard state"
 	recentChanges fact = "recent changes"
 	blastShare    fact = "blast radius"
@@ -280,6 +292,8 @@ type ledgerFacts struct {
 	recent  [][]ledger.RecentChange // what others than each step did to the same in the last day
 	actor   string                  // who made the changes necessary, if the event says so
 	within  bool                    // the changes are within the blast radius
+	reached bool                    // the owner, or somebody else who is responsible, can receive a notice
+	back    time.Time               // when mail to the owner last came back; zero if none did
 	// happened is when the event came about.
 	happened time.Time
 }

@@ -28,11 +28,11 @@ func permitted(at stage) facts {
 		stage: at, now: noon, control: "test",
 		settings: settings.Function{Mode: control.Enforce, Parameters: []byte(`{"graceDays":7}`), BlastRadius: 10},
 		known: map[fact]error{
-			haltSwitch: nil, subjectTags: nil, guardState: nil, recentChanges: nil, blastShare: nil,
+			haltSwitch: nil, subjectTags: nil, recipients: nil, guardState: nil, recentChanges: nil, blastShare: nil,
 		},
 		tags: map[string]string{},
 		ledger: ledgerFacts{
-			key: "k", within: true,
+			key: "k", within: true, reached: true,
 			current: ledger.Case{
 				Opened: noon.AddDate(0, 0, -8), Notified: noon.AddDate(0, 0, -8), Due: noon.AddDate(0, 0, -1),
 			},
@@ -77,6 +77,12 @@ var guardCases = []guardCase{
 	{"what a person undid is left alone until the hold ends", func(_ *Finding, x *facts) {
 		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}
 	}, undone, suppress, "on hold until 2026-12-01: reverted by kim (claimed): needed", time.Time{}, ""},
+	{"nothing is changed of which nobody can be notified", func(_ *Finding, x *facts) {
+		x.ledger.reached = false
+	}, reachable, hold, "nobody responsible can be notified: neither the owner nor anybody else", time.Time{}, ""},
+	{"an owner whose notice came back is notified again", func(_ *Finding, x *facts) {
+		x.ledger.back = x.ledger.current.Notified.Add(time.Minute)
+	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},
 	{"an owner who was not notified is notified first", func(_ *Finding, x *facts) {
 		x.ledger.current = ledger.Case{}
 	}, grace, hold, "its owner was notified", noon.AddDate(0, 0, 7), notice.Warning},

@@ -13,6 +13,7 @@ import (
 
 // limits is what a run met of what one control may do in an hour.
 type limits struct {
+	unreached   []ledger.Step  // what waits because nobody can be notified
 	held        []ledger.Step  // what the blast radius held
 	trippedAt   time.Time      // when it was reached
 	emergencies ledger.Breaker // counts those of the hour
@@ -22,7 +23,9 @@ type limits struct {
 // there, and its notice with it.
 func (r *run) notifyLimits(ctx context.Context) error {
 	var faults []error
-	for _, entry := range []ledger.Entry{r.recorder.stopped(r.limits), r.recorder.crowded(r.limits.emergencies)} {
+	for _, entry := range []ledger.Entry{
+		unreached(r.recorder, r.limits.unreached), r.recorder.stopped(r.limits), r.recorder.crowded(r.limits.emergencies),
+	} {
 		if entry.ID == "" {
 			continue
 		}
@@ -34,6 +37,25 @@ func (r *run) notifyLimits(ctx context.Context) error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
+}
+
+// unreached is an alert, once a week, about what is not changed because nobody responsible can be notified before; it is
+// empty if there is nothing. It goes to whoever reads the topic.
+func unreached(r *recorder, steps []ledger.Step) (entry ledger.Entry) {
+	if len(steps) == 0 {
+		return entry
+	}
+	entry = r.newEntry(digest(r.Control.ID, "unreached", r.now.Unix()/int64(Weekly/time.Second)), control.Critical)
+	entry.Notify, entry.Guard = notice.Alert, ledger.Unreached
+	r.word(&entry, i18n.T("Nobody can be notified: nothing is changed"),
+		i18n.T("%s would change %d things and does not, because neither their owners nor anybody else can be notified. "+
+			"Emergencies are acted on all the same.", r.Control.ID, len(steps)),
+		i18n.T("Set notify.emails, owners.default or notify.ses in cdk.json and run make deploy; or correct the addresses that "+
+			"mail comes back from."))
+	for _, step := range steps {
+		entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Pending"), Value: r.Kinds.Describe(step.Change, false)}))
+	}
+	return entry
 }
 
 // stopped is an alert about what waits since the blast radius was reached; it is empty if nothing does.

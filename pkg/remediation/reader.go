@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -11,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // reader reads the facts that the guards decide by.
@@ -24,6 +26,7 @@ type reader struct {
 	prefetched ledger.GuardState                    // the holds on all that a sweep found, for planning
 	firstKeys  map[string]string                    // the access keys that go in this run, by their users
 	taggings   map[string]map[string]ledger.Tagging // who gave users their tags, by the users' unique ids
+	addresses  map[string]ledger.Address            // those that were read in this run
 	haltRead   bool
 }
 
@@ -43,6 +46,10 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 		}
 		if err != nil {
 			return unreadable(i18n.T("the exemption of %q cannot be read", entry.Subject))
+		}
+	case recipients:
+		if x.ledger.reached, x.ledger.back, err = r.reached(ctx, entry.Owner); err != nil {
+			return unreadable(i18n.T("whether mail to the owner of %q comes back cannot be read", entry.Subject))
 		}
 	case guardState:
 		if err = r.guardState(ctx, f, x); err != nil {
@@ -123,6 +130,25 @@ func (r *reader) subjectTags(ctx context.Context, entry *ledger.Entry) (map[stri
 		}
 	}
 	return map[string]string{}, nil
+}
+
+// reached reports whether a notice reaches the owner or somebody else, and when mail to the owner last came back. The
+// ledger is read only where that decides it.
+func (r *reader) reached(ctx context.Context, owner string) (reached bool, back time.Time, err error) {
+	gone := map[string]bool{}
+	all := []string{settings.Address(owner), settings.Address(r.Settings.Owners.Default)}
+	if reach := r.Settings.Reach; reach.Mail && !reach.All && r.enforcing() {
+		for i, address := range all {
+			known, err := once(r.addresses, address, func() (ledger.Address, error) { return r.Ledger.Address(ctx, address) })
+			if err != nil {
+				return false, back, err
+			}
+			if gone[address] = known.CameBack(r.now); gone[address] && i == 0 {
+				back = known.Back
+			}
+		}
+	}
+	return r.Settings.Reaches(func(address string) bool { return gone[address] }, all...), back, nil
 }
 
 // guardState reads the holds on the changes and, if grace may apply, the case. Right before the changes are

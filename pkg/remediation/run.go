@@ -47,7 +47,7 @@ func newRun(s *session, b budget) *run {
 	r.reader = &reader{
 		session: s, cases: r.cases, applier: r.applier, contacts: map[string]owner.Contact{},
 		tags: map[string]map[string]string{}, firstKeys: map[string]string{},
-		taggings: map[string]map[string]ledger.Tagging{},
+		taggings: map[string]map[string]ledger.Tagging{}, addresses: map[string]ledger.Address{},
 	}
 	r.owners = &owners{session: s, reader: r.reader}
 	r.recorder = &recorder{s, r.reader, r.owners}
@@ -333,6 +333,8 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 		x.known[d.needs] = r.reader.read(ctx, d.needs, f, entry, &x)
 	}
 	switch {
+	case d.guard == reachable && d.err == nil:
+		r.limits.unreached = append(r.limits.unreached, entry.Steps...)
 	case d.guard == blastRadius && d.err == nil:
 		r.limits.held, r.limits.trippedAt = append(r.limits.held, entry.Steps...), x.ledger.state.Breaker.Tripped
 	case d.answer == permit && at == applying && f.Urgency.Emergency():
@@ -355,7 +357,7 @@ func (r *run) permit(ctx context.Context, entry *ledger.Entry) decision {
 		return d
 	}
 	switch d.guard {
-	case halt, blastRadius: // once a week its owner is notified that the same is held
+	case halt, reachable, blastRadius: // once a week its owner is notified that the same is held
 		if r.now.Sub(r.cases.known[entry.Case].HeldNotified) < Weekly {
 			entry.Notify = quiet
 		}

@@ -215,8 +215,8 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments,
 		Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 		Policies: a.Stack.Policies, Roles: roles, Queued: wake,
-		Mailed: func(request []byte) {
-			if m := readMail(request); o.Mailed != nil && m.To != "" {
+		Mailed: func(request, answer []byte) {
+			if m := readMail(request, answer); o.Mailed != nil && m.To != "" {
 				o.Mailed(m)
 			}
 		},

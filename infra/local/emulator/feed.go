@@ -177,12 +177,16 @@ func (f *feeder) settle(ctx context.Context, records []events.SQSMessage, failur
 	return nil
 }
 
-// Mail is a mail as it was sent.
-type Mail struct{ To, Subject, Body string }
+// Mail is a mail as it was sent. ID is what SES gave it.
+type Mail struct{ ID, To, Subject, Body string }
 
-// readMail reads a request to SES.
+// readMail reads a request to SES, and its answer.
 // https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
-func readMail(request []byte) (m Mail) {
+func readMail(request, answer []byte) (m Mail) {
+	var given struct {
+		MessageID string `json:"MessageId"`
+	}
+	_ = json.Unmarshal(answer, &given) // it is moto's
 	var sent struct {
 		Destination struct{ ToAddresses []string }
 		Content     struct {
@@ -193,7 +197,7 @@ func readMail(request []byte) (m Mail) {
 		}
 	}
 	if json.Unmarshal(request, &sent) == nil && len(sent.Destination.ToAddresses) > 0 {
-		m = Mail{sent.Destination.ToAddresses[0], sent.Content.Simple.Subject.Data, sent.Content.Simple.Body.Text.Data}
+		m = Mail{given.MessageID, sent.Destination.ToAddresses[0], sent.Content.Simple.Subject.Data, sent.Content.Simple.Body.Text.Data}
 	}
 	return m
 }

@@ -79,8 +79,8 @@ type Config struct {
 	Roles map[string]string
 	// Policies are the policies of tables and keys, by ARN. What they do not let a caller do is refused.
 	Policies map[string][]byte
-	Queued   func()               // is called when something was put into a queue
-	Mailed   func(request []byte) // is called with each request to SES for a mail that was sent
+	Queued   func()                       // is called when something was put into a queue
+	Mailed   func(request, answer []byte) // is called with each request to SES for a mail that was sent
 }
 
 // A Handler serves the endpoint.
@@ -270,7 +270,7 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 	case req.service == "ses" && req.action == "SendEmail":
 		answer := h.forward(ctx, req)
 		if answer.status == http.StatusOK && h.Mailed != nil {
-			h.Mailed(req.body)
+			h.Mailed(req.body, answer.body)
 		}
 		return answer
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:

@@ -300,6 +300,7 @@ func (p *previewer) runner(
 		return own.String()
 	}
 	given := p.Settings.Function(c)
+	given.Reach.All = true // whoever reads the preview
 	given.Mode, given.Account = control.Enforce, p.preview.Account
 	given.Topic = fmt.Sprintf("arn:%s:sns:%s:%s:preview", p.partition, p.preview.Region, p.preview.Account)
 	given.Quarantine.Key = policy(change.KeyQuarantine)

@@ -259,6 +259,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 		Topic:     "arn:aws:sns:us-east-1:111122223333:warder",
 		Halt:      "/warder/halt", Roles: append([]string{"warder-self"}, set.Roles...), EventClock: true,
 		BlastRadius: set.BlastRadius, HoldDays: 7,
+		Reach:      settings.Reach{All: true},
 		Quarantine: settings.Quarantine{Key: quarantines + change.KeyQuarantine},
 		Own: settings.Own{
 			Stack: "warder", Topics: []string{"arn:aws:sns:us-east-1:111122223333:warder-Watch"},
