@@ -60,10 +60,8 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 					continue
 				case "ses:SendEmail", "sqs:ChangeMessageVisibility": // by pkg/awsjson
 					continue
-				case "sqs:DeleteMessage", "sqs:GetQueueAttributes": // by Lambda itself, which hands the messages over
-					continue
-				case "sqs:ReceiveMessage":
-					if c.Subscribes {
+				case "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage":
+					if c.Subscribes { // by Lambda itself, which hands the messages over
 						continue
 					}
 				}
