@@ -2,9 +2,11 @@ package alertdetectionchange
 
 import (
 	"testing"
+	"time"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/scenario"
 )
 
@@ -77,5 +79,20 @@ func TestSelectors(t *testing.T) {
 func TestPlanner_AgreesWithTheTable(t *testing.T) {
 	for _, fault := range scenario.TableFaults(planner) {
 		t.Error(fault)
+	}
+}
+
+// What somebody does to Warder's own is reported by alert-warder-change, and only by it.
+func TestPlanner_LeavesWarderToItsOwnControl(t *testing.T) {
+	for group, want := range map[string]int{
+		"/aws/lambda/warder-undo": 0, "/aws/lambda/warder": 1, "/aws/lambda/my-warder-undo": 1, "warder-undo": 1,
+	} {
+		found, err := planner.With(settings.Function{}).Plan(t.Context(), event.Event{Detail: &event.APICall{
+			Record: event.Record{Source: "logs.amazonaws.com", Name: "DeleteLogGroup",
+				Request: event.Fields{"logGroupName": group}},
+		}}, time.Time{})
+		if err != nil || len(found) != want {
+			t.Errorf("%s: %d findings, want %d (%v)", group, len(found), want, err)
+		}
 	}
 }

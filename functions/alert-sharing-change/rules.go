@@ -95,7 +95,7 @@ func texts(value any) []string {
 	return nil
 }
 
-// walk visits every member of every object in v, and what is below it if visit says so.
+// walk visits every member of every object and list in v, and what is below it if visit says so.
 func walk(v any, visit func(name string, value any) bool) {
 	switch v := v.(type) {
 	case event.Fields:
@@ -108,7 +108,9 @@ func walk(v any, visit func(name string, value any) bool) {
 		}
 	case []any:
 		for _, value := range v {
-			walk(value, visit)
+			if visit("", value) {
+				walk(value, visit)
+			}
 		}
 	}
 }
