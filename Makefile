@@ -255,6 +255,14 @@ ci: ## run what a submission has to pass
 
 ##@ Maintain
 
+.PHONY: release
+release: $(ARM64) ## write a release into dist: archives, templates, SBOM and hashes, the same bytes for the same commit
+	@.ci/release $(if $(value SETTINGS),$(SETTINGS_FILE),infra/release.json)
+
+.PHONY: reproducible
+reproducible: ## make a release in two places and compare
+	@.ci/reproducible
+
 .PHONY: golden
 golden: local .venv-checkov/installed ## rewrite all that is generated: run it when a control is added. ARGS="./functions/... ./infra"
 	@.ci/golden $(ARGS)

@@ -64,12 +64,14 @@ func newOrganization(stack awscdk.Stack) *organization {
 		Description: jsii.String("The wave of this account: those of wave 1 are the first in which Warder acts"),
 	})
 	mapping := awscdk.NewCfnMapping(stack, jsii.String("Modes"), &awscdk.CfnMappingProps{Mapping: &acts})
+	enforce := mapping.FindInMap(mode.ValueAsString(), wave.ValueAsString(), nil)
+	awscdk.NewCfnOutput(stack, jsii.String("EnforcedControls"), &awscdk.CfnOutputProps{
+		Description: jsii.String("What the controls do that the settings enforce"), Value: enforce,
+	})
 	// The end of the stack's own unique id, arn:…:stack/name/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f.
 	id := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), awscdk.Aws_STACK_ID(), nil))
 	end := awscdk.Fn_Select(jsii.Number(4), awscdk.Fn_Split(jsii.String("-"), id, nil))
-	return &organization{
-		enforce: *mapping.FindInMap(mode.ValueAsString(), wave.ValueAsString(), nil), suffix: "-" + *end,
-	}
+	return &organization{enforce: *enforce, suffix: "-" + *end}
 }
 
 // kept is the name of what is kept when the stack is removed.
