@@ -295,7 +295,7 @@ func (c *checker) complete() {
 			want++
 		}
 		function := settings.FunctionName(control.ID)
-		optional := slices.ContainsFunc(control.Permissions, usesSlack)
+		optional := slices.ContainsFunc(control.Permissions, usesOptional)
 		if !optional && (!functions[function] || rules[control.ID] < want) {
 			c.differs(critical, function, i18n.T("The stack %s has not all of %s: it does not start, or not by all its events.",
 				c.stack.Name, control.ID))
@@ -303,8 +303,10 @@ func (c *checker) complete() {
 	}
 }
 
-// usesSlack reports whether a permission is of a tool that is deployed only where Slack is used.
-func usesSlack(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) }
+// usesOptional reports whether a permission is of a tool that is deployed only where Slack, or SES, is used.
+func usesOptional(p control.Permission) bool {
+	return slices.Contains(p.Resources, control.Slack) || slices.Contains(p.Resources, control.Mail)
+}
 
 // absent are the codes with which AWS says that something does not exist.
 var absent = []string{

@@ -262,7 +262,7 @@ func (w *fixture) started(raw []byte) {
 			Control: control.Control{ID: id, Title: "Test", Severity: control.High},
 			Settings: settings.Function{
 				Mode: w.mode, Parameters: []byte("{}"), Roles: []string{"warder-self"}, BlastRadius: 10, HoldDays: 7,
-				Owners: w.set.Owners,
+				Owners: w.set.Owners, Reach: settings.Reach{All: true},
 			},
 			Planner: plan, Kinds: change.ForIAM(slow{w.IAM(), w}), Ledger: w.ledger, Topic: w,
 			Owners: owner.Book{API: w.IAM(), Owners: w.set.Owners},

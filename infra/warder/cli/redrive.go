@@ -310,7 +310,11 @@ func (r *redriver) record(body []byte) ([]parcel, error) {
 // notice wraps what SNS could not hand to a function in what the function expects. It does not say which function.
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 func (r *redriver) notice(body []byte) ([]parcel, error) {
-	subscribed := slices.DeleteFunc(slices.Clone(r.controls), func(c control.Control) bool { return !c.Subscribes })
+	// What a queue feeds gets notices from there, not as SNS words them.
+	subscribed := slices.DeleteFunc(slices.Clone(r.controls), func(c control.Control) bool {
+		fed := func(p control.Permission) bool { return slices.Contains(p.Resources, control.Queue) }
+		return !c.Subscribes || slices.ContainsFunc(c.Permissions, fed)
+	})
 	if len(subscribed) != 1 {
 		return nil, fmt.Errorf("a notice, and %d functions subscribe to notices: it does not say which it was for",
 			len(subscribed))

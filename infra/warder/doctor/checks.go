@@ -388,7 +388,11 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 			confirmed++
 		}
 	}
-	for _, address := range slices.Concat(d.Settings.Notify.Emails, d.Settings.Owners.Addresses()) {
+	addresses := slices.Clone(d.Settings.Notify.Emails)
+	if !d.Settings.Notify.SES.On() { // else owners get mail from there
+		addresses = append(addresses, d.Settings.Owners.Addresses()...)
+	}
+	for _, address := range addresses {
 		if !elsewhere && !subscribed["email "+strings.ToLower(address)] {
 			l.problem(again("email"), "%s of the settings is not subscribed", masked("email", address))
 		}
@@ -396,7 +400,7 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 	for _, c := range d.Controls {
 		function := fmt.Sprintf("lambda arn:%s:lambda:%s:%s:function:%s", d.partition, at.Region, d.id,
 			settings.FunctionName(c.ID))
-		if !elsewhere && c.Subscribes && d.Settings.Notify.Slack.On() && !subscribed[function] {
+		if !elsewhere && names(c, control.Slack) && d.Settings.Notify.Slack.On() && !subscribed[function] {
 			l.problem(redeploy, "%s is not subscribed", c.ID)
 		}
 	}

@@ -233,7 +233,8 @@ func (d *doctor) examine(ctx context.Context) []Line {
 		switch {
 		case !c.Tool:
 			functions = append(functions, check{"control " + c.ID, of(d.function, c)})
-		case d.Settings.Notify.Slack.On() || !postsToSlack(c): // without Slack what posts there is not deployed
+		// Without Slack what posts there is not deployed, and without SES what mails.
+		case (d.Settings.Notify.Slack.On() || !names(c, control.Slack)) && (d.Settings.Notify.SES.On() || !names(c, control.Mail)):
 			functions = append(functions, check{"tool " + c.ID, of(d.function, c)})
 		}
 	}
@@ -246,7 +247,8 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	return append(found, together(ctx, rest...)...)
 }
 
-func postsToSlack(c control.Control) bool {
+// names reports whether a tool uses one of Warder's own resources.
+func names(c control.Control, own string) bool {
 	return slices.ContainsFunc(c.Permissions,
-		func(p control.Permission) bool { return slices.Contains(p.Resources, control.Slack) })
+		func(p control.Permission) bool { return slices.Contains(p.Resources, own) })
 }
