@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/warder-aws/warder/infra/local/eventfile"
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/operation"
@@ -73,7 +74,7 @@ func techniques(t *testing.T) (all []technique) {
 func left(t *testing.T, calls []json.RawMessage) fakeaws.State {
 	t.Helper()
 	state := fakeaws.State{
-		Users: map[string]*fakeaws.User{}, Sessions: map[string]*fakeaws.Session{},
+		Users: map[string]*fakeaws.User{}, Sessions: map[string]*fakeaws.Session{}, Trails: map[string]*fakeaws.Trail{},
 		Policies: map[string]fakeaws.Document{
 			administrator: `{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`,
 			boundaryARN:   `{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}`,
@@ -108,6 +109,9 @@ func left(t *testing.T, calls []json.RawMessage) fakeaws.State {
 		if !ok || c.Failed() {
 			continue
 		}
+		if c.Source == "cloudtrail.amazonaws.com" {
+			leaveTrail(t, &state, c)
+		}
 		if name, ok := c.User(); ok {
 			id, _ := c.Response.Text("user", "userId")
 			user(name, id)
@@ -121,6 +125,31 @@ func left(t *testing.T, calls []json.RawMessage) fakeaws.State {
 		}
 	}
 	return state
+}
+
+// leaveTrail leaves the trail of a call as it is after that: there is none after DeleteTrail.
+func leaveTrail(t *testing.T, state *fakeaws.State, c *event.APICall) {
+	t.Helper()
+	name, _ := c.Param("name")
+	if named, ok := c.Param("trailName"); ok {
+		name = named
+	}
+	arn := "arn:aws:cloudtrail:" + c.Region + ":" + homeAccount + ":trail/" + change.TrailName(name)
+	trail := &fakeaws.Trail{Logging: c.Name != "StopLogging"}
+	if c.Name == "PutEventSelectors" {
+		text, err := json.Marshal(c.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		selectors, err := change.ParseSelectors(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		trail.Selectors = &selectors
+	}
+	if state.Trails[arn] = trail; c.Name == "DeleteTrail" {
+		delete(state.Trails, arn)
+	}
 }
 
 // later reports whether the table of operations has the call of a record as one that is not reported yet.

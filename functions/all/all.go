@@ -23,6 +23,7 @@ import (
 	endoutsidesession "github.com/warder-aws/warder/functions/end-outside-session"
 	quarantineoutsidelogin "github.com/warder-aws/warder/functions/quarantine-outside-login"
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
+	restorelogging "github.com/warder-aws/warder/functions/restore-logging"
 	rotateaccesskey "github.com/warder-aws/warder/functions/rotate-access-key"
 
 	"github.com/warder-aws/warder/pkg/handler"
@@ -48,5 +49,6 @@ var Controls = map[string]handler.Control{
 	"end-outside-session":          endoutsidesession.Control,
 	"quarantine-outside-login":     quarantineoutsidelogin.Control,
 	"require-permissions-boundary": requirepermissionsboundary.Control,
+	"restore-logging":              restorelogging.Control,
 	"rotate-access-key":            rotateaccesskey.Control,
 }

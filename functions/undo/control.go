@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/cloudtrail"
+	"github.com/warder-aws/warder/pkg/config"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
@@ -25,6 +27,8 @@ var Tool = handler.Tool[remediation.UndoRequest, remediation.UndoAnswer]{Descrip
 func newUndo(s handler.Setup) (func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error), error) {
 	maps.Copy(s.Kinds, change.Described()) // a session and a root key cannot be put back
 	maps.Copy(s.Kinds, s3.Kinds(s3.New(s.AWS)))
+	maps.Copy(s.Kinds, cloudtrail.Kinds(cloudtrail.New(s.AWS)))
+	maps.Copy(s.Kinds, config.Kinds(config.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 	return (&remediation.Undoer{Runner: s.Runner}).Undo, nil
 }

@@ -70,6 +70,7 @@ func fields(shorthand string) map[string]string {
 var targets = map[string]string{
 	"ssm": "AmazonSSM", "secretsmanager": "secretsmanager", "dynamodb": "DynamoDB_20120810", "events": "AWSEvents",
 	"kms": "TrentService", "logs": "Logs_20140328", "sqs": "AmazonSQS",
+	"cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", "configservice": "StarlingDoveService",
 }
 
 // versions are those of the query APIs other than IAM's and STS's.
@@ -116,8 +117,11 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if service == "cloudwatch" {
-		service = "monitoring" // as signatures name it
+	switch service { // as signatures name it
+	case "cloudwatch":
+		service = "monitoring"
+	case "configservice":
+		service = "config"
 	}
 	scope := accessKey + "/" + time.Now().UTC().Format("20060102") + "/" + region + "/" + service + "/aws4_request"
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+scope+", SignedHeaders=host, Signature=none")
@@ -175,7 +179,7 @@ var plainJSON = map[string]bool{
 	"SecretString": true, "Value": true, "Policy": true, "EventPattern": true,
 	"MessageBody": true}
 
-// jsonRequest is a call of the JSON protocol. An option without a value is true.
+// jsonRequest is a call of the JSON protocol. An option without a value is true, or false if it begins with no.
 func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
 	input := map[string]any{}
 	for name, values := range o.values {
@@ -184,6 +188,9 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 		switch {
 		case listOptions[name]:
 			input[pascal(name)] = values
+		case values == nil && strings.HasPrefix(name, "no-"):
+			delete(input, pascal(name))
+			input[pascal(strings.TrimPrefix(name, "no-"))] = false
 		case values == nil:
 			input[pascal(name)] = true
 		case structure && !plainJSON[pascal(name)] && json.Valid([]byte(o.one(name))):

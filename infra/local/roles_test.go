@@ -160,6 +160,8 @@ func oneOfEachKind(requests []iamsim.Request) []iamsim.Request {
 // inEveryRegion are the actions that functions may use in every region.
 var inEveryRegion = []string{
 	"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+	"cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus", "cloudtrail:ListTags",
+	"cloudtrail:PutEventSelectors", "cloudtrail:StartLogging", "cloudtrail:StopLogging", "cloudtrail:UpdateTrail",
 	"cloudwatch:DescribeAlarms", "events:DescribeRule", "events:ListTargetsByRule", "sqs:GetQueueAttributes",
 	"ssm:TerminateSession",
 }

@@ -21,6 +21,7 @@ type temptation struct {
 // Who may do what tempts others.
 const (
 	connects  = "alert-instance-connect"
+	records   = "restore-logging"
 	closes    = "close-public-bucket"
 	contains  = "contain-exposed-key"
 	deactive  = "deactivate-stale-access-key"
@@ -199,9 +200,16 @@ var tempting = []temptation{
 	{"allow short passwords", "iam:UpdateAccountPasswordPolicy", "*", nil, nil},
 
 	// To leave no trace.
-	{"stop the trail", "cloudtrail:StopLogging", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
+	{
+		"stop the trail", "cloudtrail:StopLogging", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil,
+		[]string{undoes},
+	},
 	{"delete the trail", "cloudtrail:DeleteTrail", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
-	{"record less", "cloudtrail:PutEventSelectors", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
+	{
+		"record less", "cloudtrail:PutEventSelectors", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil,
+		[]string{records, undoes},
+	},
+	{"record elsewhere", "cloudtrail:CreateTrail", "arn:aws:cloudtrail:us-east-1:123456789012:trail/main", nil, nil},
 	{
 		"stop AWS Config", "config:DeleteConfigRule", "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-abc",
 		nil, nil,

@@ -54,7 +54,7 @@ type Hub struct {
 // NewHub adds the hub's stack to an app or a stage, in the region that the settings name. The id is also the
 // stack's name. Nil props are the defaults. It panics with the error of [HubProps.Validate] on bad props.
 func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
-	if err := props.Validate(); err != nil {
+	if err := props.validate(id); err != nil {
 		panic(fmt.Errorf("add hub %s: %w", id, err))
 	}
 	props, _ = props.withDefaults() // Validate has returned the error

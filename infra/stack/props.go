@@ -166,7 +166,10 @@ func NewStacks(scope constructs.Construct, props *HubProps) *Hub {
 
 // Validate returns every fault that would otherwise surface as a panic of the CDK or as a refused deployment.
 // [NewHub] panics with the same error.
-func (p *HubProps) Validate() error {
+func (p *HubProps) Validate() error { return p.validate(settings.Product) }
+
+// validate is Validate for a stack of that name.
+func (p *HubProps) validate(stack string) error {
 	p, err := p.withDefaults()
 	if err != nil {
 		return err
@@ -177,7 +180,7 @@ func (p *HubProps) Validate() error {
 		if _, err := os.Stat(bootstrap); err != nil {
 			faults = append(faults, fmt.Errorf("find binary of %q: %w (make build builds it)", c.ID, err))
 		}
-		size := settings.EnvSize(p.functionSettings(c, longestNames(len(p.Controls))).Env())
+		size := settings.EnvSize(p.functionSettings(c, p.longestNames(stack)).Env())
 		if size > settings.MaxEnv {
 			faults = append(faults, fmt.Errorf("environment of %q: up to %d bytes, Lambda takes %d: "+
 				"shorten owners, allowedNetworks or its parameters in cdk.json", c.ID, size, settings.MaxEnv))
@@ -229,8 +232,18 @@ func (p *HubProps) validatePatterns() (faults []error) {
 	return faults
 }
 
-// longestNames returns the longest names of resources that CloudFormation can choose, for so many functions.
-func longestNames(functions int) settings.Function {
+// longestNames returns the longest names of resources that CloudFormation can choose in a stack of that name.
+func (p *HubProps) longestNames(stack string) settings.Function {
+	var roles []string
+	for _, c := range p.Controls {
+		// STACK-ID-SUFFIX, where the CDK adds a digest to the id, and cut to 64 characters (CreateRole, RoleName). A
+		// StackSet's own name is longer than any that is given.
+		name := len(stack + "-" + pascal(c.ID) + "Role00000000-0000000000000")
+		if p.Settings.AssetBucket != "" {
+			name = 64
+		}
+		roles = append(roles, longest("", min(name, 64)))
+	}
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
 		Account:   longest("", 12),
@@ -245,7 +258,7 @@ func longestNames(functions int) settings.Function {
 		},
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
-		Roles:      slices.Repeat([]string{longest("", 64)}, functions), // CreateRole, RoleName
+		Roles:      roles,
 		Own: settings.Own{
 			Stack:  longest("", 128), // CreateStack, StackName
 			Topics: []string{longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256)},

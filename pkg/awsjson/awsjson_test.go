@@ -101,6 +101,7 @@ func TestCall_Failures(t *testing.T) {
 		{"throttled, then not", []response{{400, "", `{"__type":"ThrottlingException"}`}, good}, "", 2},
 		{"a failure that stays", []response{{503, "", ""}}, "UnknownError", 3},
 		{"a redirect", []response{{302, "", ""}}, "UnknownError", 1},
+		{"nothing", []response{{200, "", ""}}, "", 1},
 		{"no JSON", []response{{200, "", "<html>"}}, "-", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -109,6 +109,10 @@ type Description interface {
 func Described() Registry {
 	return NewRegistry(
 		described{PublicAccessBlocks{}},
+		described{Trails{}},
+		described{TrailEvents{}},
+		described{TrailScopes{}},
+		described{Recorders{}},
 		described{Rotations{}},
 		described{RootKeys{}},
 		described{Sessions{}},

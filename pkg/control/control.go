@@ -50,6 +50,11 @@ func (c Control) Acts() bool {
 	})
 }
 
+// Permits reports whether the function of the control may call the action.
+func (c Control) Permits(action string) bool {
+	return slices.ContainsFunc(c.Permissions, func(p Permission) bool { return slices.Contains(p.Actions, action) })
+}
+
 // Severity is how bad a finding is.
 type Severity string
 
@@ -116,8 +121,12 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
 var unscopedActions = []string{
-	"cloudformation:ListStacks", "iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
+	"cloudformation:ListStacks", "cloudtrail:ListTrails", "config:DescribeConfigurationRecorderStatus",
+	"config:StartConfigurationRecorder", "config:StopConfigurationRecorder",
+	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
 	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
 	"logs:DescribeLogGroups",
 	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions",

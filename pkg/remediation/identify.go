@@ -48,6 +48,9 @@ func (r *identifier) identify(ctx context.Context) ([]target, error) {
 	if record == nil || !r.Control.Acts() || r.event.Drill() {
 		return asIs, nil
 	}
+	if !r.Control.Permits("iam:GetUser") {
+		return asIs, nil // it acts on no users
+	}
 	call, isCall := r.event.Detail.(*event.APICall)
 	signIn, isSignIn := r.event.Detail.(*event.SignIn)
 	switch {

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// services are those beside IAM in which Warder has something, by the name in a signature, with the name in events.
+// services are those beside IAM in which Warder has something or restores what others change, by the name in a
+// signature, with the name in events.
 var services = map[string]string{
-	"cloudwatch": "monitoring", "dynamodb": "dynamodb", "events": "events", "kms": "kms", "lambda": "lambda",
+	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb", "events": "events", "kms": "kms", "lambda": "lambda",
 	"logs": "logs", "monitoring": "monitoring", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
 }
 

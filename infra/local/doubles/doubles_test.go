@@ -99,6 +99,8 @@ func table() []trial {
 		buckets,
 		messages,
 		stacks,
+		trails,
+		recorders,
 	)
 }
 
@@ -121,6 +123,8 @@ func start() fakeaws.State {
 		maps.Copy(s.Nodes, with.Nodes)
 		maps.Copy(s.Topics, with.Topics)
 		maps.Copy(s.Queues, with.Queues)
+		maps.Copy(s.Trails, with.Trails)
+		maps.Copy(s.Recorders, with.Recorders)
 	}
 	return s
 }

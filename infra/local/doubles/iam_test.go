@@ -61,7 +61,8 @@ func fixtures() fakeaws.State {
 			{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb},
 		},
 		Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
-		Buses: map[string]*fakeaws.Bus{"warder": {}},
+		Buses:  map[string]*fakeaws.Bus{"warder": {}},
+		Trails: map[string]*fakeaws.Trail{}, Recorders: map[string]*fakeaws.Recorder{},
 	}
 	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {

@@ -115,6 +115,12 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 			Region: session.Region, ID: id, Target: session.Target, Owner: session.Owner,
 		}))
 	}
+	for name, trail := range s.Trails {
+		must(name, seedTrail(t.Context(), cfg, name, trail))
+	}
+	for name, recorder := range s.Recorders {
+		must(name, seedRecorder(t.Context(), cfg, name, recorder))
+	}
 	parameters := ssm.NewFromConfig(cfg)
 	for _, value := range s.Halts {
 		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{

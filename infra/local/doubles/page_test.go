@@ -17,7 +17,8 @@ func reference(operation string) string {
 		"iam": "IAM/latest/APIReference", "sts": "STS/latest/APIReference", "ssm": "systems-manager/latest/APIReference",
 		"secretsmanager": "secretsmanager/latest/apireference", "s3": "AmazonS3/latest/API", "sns": "sns/latest/api",
 		"sqs": "AWSSimpleQueueService/latest/APIReference", "events": "eventbridge/latest/APIReference",
-		"dynamodb": "amazondynamodb/latest/APIReference",
+		"dynamodb": "amazondynamodb/latest/APIReference", "cloudtrail": "awscloudtrail/latest/APIReference",
+		"config": "config/latest/APIReference",
 	}
 	return fmt.Sprintf("[%s](https://docs.aws.amazon.com/%s/API_%s.html)", operation, of[service], name)
 }

@@ -167,6 +167,11 @@ func parameters(req request) map[string]string {
 			}
 		}
 	}
+	if req.service == "cloudtrail" && req.action == "ListTags" {
+		var list struct{ ResourceIdList []string }
+		_ = json.Unmarshal(req.body, &list) // what cannot be read has no parameters
+		named["Name"] = strings.Join(list.ResourceIdList, " ")
+	}
 	if req.service == "events" && req.action == "PutEvents" {
 		var put struct {
 			Entries []struct{ EventBusName, Source string }
@@ -288,6 +293,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return "arn:aws:s3:::" + named["Bucket"] + "/" + named["Key"]
 	case service == "s3" && has("Bucket"):
 		return "arn:aws:s3:::" + named["Bucket"]
+	case service == "cloudtrail" && has("Name"), service == "cloudtrail" && has("TrailName"):
+		return named["Name"] + named["TrailName"] // functions name trails by their ARNs
 	case service == "dynamodb" && has("IndexName"):
 		return regional("table/" + named["TableName"] + "/index/" + named["IndexName"])
 	case service == "dynamodb" && has("TableName"):

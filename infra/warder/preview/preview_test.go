@@ -215,7 +215,9 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"cloudformation:DescribeStacks", "iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed",
+		"cloudformation:DescribeStacks", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus",
+		"cloudtrail:ListTags", "cloudtrail:ListTrails", "config:DescribeConfigurationRecorderStatus",
+		"iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed",
 		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
 		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",

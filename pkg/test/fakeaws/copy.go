@@ -2,8 +2,10 @@ package fakeaws
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
@@ -21,7 +23,8 @@ func clone(s State) State {
 		Members: pointers(s.Members, Member.clone), Buckets: pointers(s.Buckets, Bucket.clone),
 		Sessions: pointers(s.Sessions, same), Nodes: pointers(s.Nodes, Node.clone),
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
-		Stacks:  pointers(s.Stacks, Stack.clone),
+		Stacks: pointers(s.Stacks, Stack.clone),
+		Trails: pointers(s.Trails, Trail.clone), Recorders: pointers(s.Recorders, same),
 		Summary: values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
 	}
 }
@@ -92,6 +95,22 @@ func (b Bus) clone() Bus {
 func (s Stack) clone() Stack {
 	s.Created, s.Updated = utc(s.Created), utc(s.Updated)
 	return s
+}
+
+func (t Trail) clone() Trail {
+	t.Tags = values(t.Tags, same)
+	if t.Selectors != nil {
+		text, err := json.Marshal(t.Selectors)
+		if err != nil {
+			panic(err) // texts and bools
+		}
+		parsed, err := change.ParseSelectors(string(text))
+		if err != nil {
+			panic(err) // it was written from the same type
+		}
+		t.Selectors = &parsed
+	}
+	return t
 }
 
 func same[T any](v T) T { return v }

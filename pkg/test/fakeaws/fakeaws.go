@@ -55,6 +55,9 @@ type State struct {
 	Buses  map[string]*Bus   `json:"buses,omitempty"`
 	// Stacks are CloudFormation's, by name.
 	Stacks map[string]*Stack `json:"stacks,omitempty"`
+	// Trails are CloudTrail's, by ARN, and recorders those of AWS Config, by region and name: "us-east-1/default".
+	Trails    map[string]*Trail    `json:"trails,omitempty"`
+	Recorders map[string]*Recorder `json:"recorders,omitempty"`
 }
 
 // User is an IAM user.
@@ -221,6 +224,8 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Queues, state.Queues)
 	alter(&a.state.Buses, state.Buses)
 	alter(&a.state.Stacks, state.Stacks)
+	alter(&a.state.Trails, state.Trails)
+	alter(&a.state.Recorders, state.Recorders)
 	alter(&a.state.Groups, state.Groups)
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {

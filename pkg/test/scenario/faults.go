@@ -78,6 +78,8 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 //   - https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+//   - https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/CommonErrors.html
+//   - https://docs.aws.amazon.com/config/latest/APIReference/CommonErrors.html
 var services = map[string]codes{
 	"iam": {
 		generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied"),
@@ -102,6 +104,14 @@ var services = map[string]codes{
 	"sns": {
 		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
 		&sns.AuthorizationErrorException{Message: message}, &sns.NotFoundException{Message: message},
+	},
+	"cloudtrail": {
+		generic("ThrottlingException"), generic("InternalFailure"), generic("AccessDeniedException"),
+		generic("TrailNotFoundException"),
+	},
+	"config": {
+		generic("ThrottlingException"), generic("InternalFailure"), generic("AccessDeniedException"),
+		generic("NoSuchConfigurationRecorderException"),
 	},
 	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
 }

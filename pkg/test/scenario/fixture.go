@@ -84,12 +84,14 @@ type call struct {
 const (
 	everything = "everything\n"
 	ofUser     = "user "
+	ofTrails   = "trails\n"
 )
 
 // covers reports whether the change must not be made when the call fails.
 func (c call) covers(what change.Change) bool {
 	return slices.ContainsFunc(c.each(), func(one call) bool {
-		return one.guards == everything || one.guards == ofUser+what.Subject+"\n" ||
+		return one.guards == everything || one.guards == ofTrails && strings.HasPrefix(what.Kind, "trail ") ||
+			one.guards == ofUser+what.Subject+"\n" ||
 			strings.HasSuffix(one.guards, "#"+what.Thing()+"\n")
 	})
 }
@@ -295,6 +297,8 @@ func (h *harness) deploy(w *fixture) error {
 			guards = ofUser + w.ownerOf + "\n"
 		case operation == haltRead || operation == "s3:GetBucketTagging":
 			guards = everything
+		case operation == "cloudtrail:ListTags":
+			guards = ofTrails
 		}
 		return w.meet(operation, guards, after)
 	}
