@@ -15,6 +15,7 @@ import (
 
 // forStackSet are settings for plain templates.
 const forStackSet = `{"assetBucket": "acme-code-${AWS::Region}", "regions": ["eu-west-1", "ap-northeast-2"],
+	"owners": {"default": "security@example.com"},
 	"controls": {"detach-direct-policy": {"mode": "enforce"}, "alert-root-usage": {"mode": "off"}}}`
 
 // stackSet is the stacks with everything that a StackSet wants.

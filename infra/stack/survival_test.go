@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -196,5 +197,22 @@ func TestStackSet_EveryRegion(t *testing.T) {
 	if table := hub.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true }); !strings.HasPrefix(
 		text(table.get("TableName")), "warder-") || !strings.Contains(fmt.Sprint(table.get("TableName")), "AWS::StackId") {
 		t.Errorf("table %v", table.get("TableName"))
+	}
+}
+
+// Another region, added or taken out, leaves what holds data as it is: the same resources, with the same properties.
+func TestSurvival_RegionAddedOrRemoved(t *testing.T) {
+	without, with := load(t, deployed), load(t, abroad["aws"])
+	compared := 0
+	for _, kind := range slices.Sorted(maps.Keys(importable)) {
+		for _, r := range without.all(kind) {
+			if other, there := with.Resources[r.id]; !there || fmt.Sprint(other.Properties) != fmt.Sprint(r.Properties) {
+				t.Errorf("%s (%s) is another with regions:\n%v\n%v", r.id, kind, r.Properties, other.Properties)
+			}
+			compared++
+		}
+	}
+	if compared < 2 {
+		t.Errorf("%d resources compared", compared)
 	}
 }
