@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -86,8 +88,9 @@ type watchman struct {
 func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
 	a := answer{Outcome: remediation.Nothing, Differences: []found{}}
 	var all []difference
+	var state metric.Sheet
 	for i, region := range append([]string{w.Region}, w.Settings.Own.Regions...) {
-		c := checker{watchman: w, region: region}
+		c := checker{watchman: w, region: region, state: &state}
 		if i == 0 {
 			c.check(ctx, cmp.Or(w.Settings.Own.Stack, settings.Product), true)
 		} else {
@@ -95,6 +98,7 @@ func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
 		}
 		all, a.Checked = append(all, c.differences...), a.Checked+c.checked
 	}
+	w.Log.LogAttrs(ctx, slog.LevelInfo, "state", state.Attrs(w.Now())...)
 	slices.SortStableFunc(all, func(a, b difference) int { return b.severity.Rank() - a.severity.Rank() })
 	if len(all) > 0 {
 		a.Outcome = remediation.Notified
@@ -172,6 +176,7 @@ type checker struct {
 	checked     int
 	differences []difference
 	known       listings
+	state       *metric.Sheet // what is measured, of all stacks
 }
 
 func (c *checker) differs(severity control.Severity, subject string, text i18n.Message) {
@@ -241,7 +246,9 @@ func (c *checker) check(ctx context.Context, name string, hub bool) {
 	}
 	if hub {
 		c.complete()
+		c.standing(ctx)
 	}
+	c.delivery(ctx)
 	for _, r := range s.Resources {
 		if check := checks[r.Type]; check != nil {
 			c.checked++
@@ -252,20 +259,20 @@ func (c *checker) check(ctx context.Context, name string, hub bool) {
 
 // checks are how resources are checked, by type.
 var checks = map[string]func(*checker, context.Context, deployment.Resource){
-	"AWS::CloudWatch::Alarm":          (*checker).alarm,
-	"AWS::CloudWatch::CompositeAlarm": (*checker).alarm,
-	"AWS::DynamoDB::Table":            (*checker).table,
-	"AWS::Events::EventBus":           (*checker).bus,
-	"AWS::Events::Rule":               (*checker).rule,
-	"AWS::IAM::Group":                 (*checker).group,
-	"AWS::IAM::ManagedPolicy":         (*checker).policy,
-	"AWS::IAM::Role":                  (*checker).role,
-	"AWS::KMS::Key":                   (*checker).key,
-	"AWS::Lambda::EventInvokeConfig":  (*checker).retries,
-	"AWS::Lambda::Function":           (*checker).function, // and who may invoke it
-	"AWS::Logs::LogGroup":             (*checker).logGroup,
-	"AWS::SNS::Topic":                 (*checker).topic, // and its subscriptions and policy
-	"AWS::SQS::Queue":                 (*checker).queue, // and its policy
+	"AWS::CloudWatch::Alarm":         (*checker).alarm,
+	"AWS::DynamoDB::Table":           (*checker).table,
+	"AWS::Events::EventBus":          (*checker).bus,
+	"AWS::Events::Rule":              (*checker).rule,
+	"AWS::IAM::Group":                (*checker).group,
+	"AWS::IAM::ManagedPolicy":        (*checker).policy,
+	"AWS::IAM::Role":                 (*checker).role,
+	"AWS::KMS::Key":                  (*checker).key,
+	"AWS::Lambda::EventInvokeConfig": (*checker).retries,
+	"AWS::Lambda::Function":          (*checker).function, // and who may invoke it
+	"AWS::Logs::LogGroup":            (*checker).logGroup,
+	"AWS::Logs::MetricFilter":        (*checker).metricFilter,
+	"AWS::SNS::Topic":                (*checker).topic, // and its subscriptions and policy
+	"AWS::SQS::Queue":                (*checker).queue, // and its policy
 }
 
 // complete checks that the stack has every control: each with a function, and a rule for each pattern and for its
@@ -278,13 +285,7 @@ func (c *checker) complete() {
 	}
 	rules, functions := map[string]int{}, map[string]bool{}
 	for _, r := range c.stack.Of("AWS::Events::Rule") {
-		tags, _ := r.Properties["Tags"].([]any)
-		for _, tag := range tags {
-			if tag, _ := tag.(map[string]any); tag["Key"] == settings.Product {
-				owner, _ := tag["Value"].(string)
-				rules[owner]++
-			}
-		}
+		rules[owner(r)]++
 	}
 	for _, r := range c.stack.Of("AWS::Lambda::Function") {
 		functions[r.Text("FunctionName")] = true
@@ -306,6 +307,17 @@ func (c *checker) complete() {
 // usesOptional reports whether a permission is of a tool that is deployed only where Slack, or SES, is used.
 func usesOptional(p control.Permission) bool {
 	return slices.Contains(p.Resources, control.Slack) || slices.Contains(p.Resources, control.Mail)
+}
+
+// owner is the control or tool that a resource belongs to, empty for none.
+func owner(r deployment.Resource) (id string) {
+	tags, _ := r.Properties["Tags"].([]any)
+	for _, tag := range tags {
+		if tag, _ := tag.(map[string]any); tag["Key"] == settings.Product {
+			id, _ = tag["Value"].(string)
+		}
+	}
+	return id
 }
 
 // absent are the codes with which AWS says that something does not exist.

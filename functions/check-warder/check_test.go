@@ -2,15 +2,18 @@ package checkwarder
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +27,7 @@ import (
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -38,13 +42,15 @@ type account struct {
 	published map[string][]string
 	controls  []control.Control // that there have to be
 	regions   []string          // beside the hub's
+	log       bytes.Buffer
+	now       time.Time // the variable of that name when zero
 }
 
 // keyOf is the key of the answer to a call.
 func keyOf(operation string, input any) string {
 	of := reflect.ValueOf(input).Elem()
 	for _, field := range []string{
-		"StackName", "Rule", "FunctionName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn",
+		"StackName", "Rule", "FunctionName", "LogGroupName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn",
 		"PolicyArn", "GroupName", "Name",
 	} {
 		if value := of.FieldByName(field); value.IsValid() && value.Kind() == reflect.Pointer && !value.IsNil() {
@@ -158,8 +164,8 @@ func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
 		Ledger: ledger.New(store),
 		Topic:  notice.Topic{API: sns.NewFromConfig(cfg), ARN: first},
 		Environment: remediation.Environment{
-			Now: func() time.Time { return now }, Sleep: func(context.Context, time.Duration) {},
-			Log: slog.New(slog.DiscardHandler),
+			Now: func() time.Time { return cmp.Or(a.now, now) }, Sleep: func(context.Context, time.Duration) {},
+			Log: slog.New(slog.NewJSONHandler(&a.log, nil)),
 		},
 	}
 	w := newWatchman(handler.Setup{Runner: runner, AWS: cfg, IAM: iam.NewFromConfig(cfg)})
@@ -237,7 +243,13 @@ func TestWatch_Differences(t *testing.T) {
 		{"DescribeAlarms", "warder-Notices", "other", critical, "does not notify those"},
 		{"DescribeAlarms", `"Threshold": 0`, `"Threshold": 9`, critical, "Threshold differs"},
 		{"DescribeAlarms", `"Value": "warder-Failed"`, `"Value": "other"`, critical, "Dimensions differs"},
-		{"DescribeAlarms", "ALARM(warder-failed)", "ALARM(other)", critical, "AlarmRule differs"},
+		{"DescribeMetricFilters /aws/lambda/warder-x", "warder-x", "warder-y", critical, "are not counted"},
+		{"DescribeMetricFilters /aws/lambda/warder-x", "ERROR", "FATAL", critical, "are not counted"},
+		{"DescribeMetricFilters /aws/lambda/warder-x", `"Errors"`, `"Others"`, critical, "are not counted"},
+		{"GetMetricData", "[2, 1, 2]", "[0, 3, 1]", high, "warder-x was throttled 3 times"},
+		{"GetMetricData", `"m1", "Values": []`, `"m1", "Values": [1]`, critical, "was not kept either, 1 times"},
+		{"GetMetricData", `"m3", "Values": []`, `"m3", "Values": [0, 7]`, critical,
+			"Events of the rule warder-Rule were neither delivered nor kept, 7 times"},
 		{"DescribeLogGroups", "warder-x", "warder-y", critical, "does not exist"},
 		{"DescribeLogGroups", "400", "1", high, "for 1 days"},
 		{"DescribeTable", "true", "false", high, "not protected"},
@@ -328,10 +340,111 @@ func TestWatch_Stack(t *testing.T) {
 	} {
 		a := read(t)
 		a.controls = []control.Control{c}
-		got, err := a.check(t, new(ledger.Memory))
+		store := new(ledger.Memory)
+		if err := ledger.New(store).KeepSweep(t.Context(), "x", ledger.Sweep{At: now.Add(-20 * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.check(t, store)
 		if err != nil || len(got.Differences) != min(want, 1) {
 			t.Errorf("%+v: %v, %v", c, got.Differences, err)
 		}
+	}
+}
+
+// What alarms watch is measured once a day, 0 as well: it ends an alarm. What cannot be read is not measured.
+func TestWatch_Measured(t *testing.T) {
+	deployed := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC) // of all that is in the stack
+	clean := map[string]float64{"BreakerOpen": 0, "OpenCases": 0, "OverdueSweeps": 0, "DeliveryFaults": 0}
+	with := func(name string, value float64) map[string]float64 {
+		all := maps.Clone(clean)
+		all[name] = value
+		return all
+	}
+	without := func(names ...string) map[string]float64 {
+		all := maps.Clone(clean)
+		for _, name := range names {
+			delete(all, name)
+		}
+		return all
+	}
+	swept := func(ago time.Duration, open int) func(*testing.T, *account, *ledger.Ledger) {
+		return func(t *testing.T, _ *account, l *ledger.Ledger) {
+			if err := l.KeepSweep(t.Context(), "x", ledger.Sweep{At: now.Add(-ago), Open: open}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	answers := func(key, text string) func(*testing.T, *account, *ledger.Ledger) {
+		return func(_ *testing.T, a *account, _ *ledger.Ledger) { a.answers[key] = json.RawMessage(text) }
+	}
+	for _, tc := range []struct {
+		name string
+		set  func(*testing.T, *account, *ledger.Ledger)
+		at   time.Time // of the check
+		want map[string]float64
+		text string // of a difference
+	}{
+		{"all is well", swept(time.Hour, 0), now, clean, ""},
+		{"open cases", swept(time.Hour, 3), now, with("OpenCases", 3), ""},
+		{"the last sweep was 26 hours ago", swept(26*time.Hour, 0), now, clean, ""},
+		{"the last sweep was longer ago", swept(26*time.Hour+time.Second, 0), now, with("OverdueSweeps", 1),
+			"x has not completed a sweep since 2026-11-29 01:39 UTC"},
+		{"no sweep, and the schedule is a month old", nil, now, with("OverdueSweeps", 1), "not completed a sweep since"},
+		{"no sweep on day one", nil, deployed.Add(17 * time.Hour), clean, ""},
+		{"no sweep when the first could have been", nil, deployed.Add(27 * time.Hour), with("OverdueSweeps", 1),
+			"not completed a sweep"},
+		{"a control that is stopped", func(t *testing.T, a *account, l *ledger.Ledger) {
+			swept(time.Hour, 0)(t, a, l)
+			for i := range 2 {
+				if _, err := l.Take(t.Context(), "x", &ledger.Breaker{}, strconv.Itoa(i), 1, now); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, now, with("BreakerOpen", 1), ""},
+		{"events that are lost in two ways", func(t *testing.T, a *account, l *ledger.Ledger) {
+			swept(time.Hour, 0)(t, a, l)
+			answers("GetMetricData", `{"MetricDataResults": [{"Id": "m1", "Values": [1]}, {"Id": "m4", "Values": [1]}]}`)(t, a, l)
+		}, now, with("DeliveryFaults", 2), "Events of the rule warder-Schedule were neither delivered nor kept, 1 times"},
+		{"metrics that cannot be read", func(t *testing.T, a *account, l *ledger.Ledger) {
+			swept(time.Hour, 0)(t, a, l)
+			a.failing["GetMetricData"] = "AccessDenied"
+		}, now, without("DeliveryFaults"), "could not be checked (AccessDenied)"},
+		{"no stack", func(_ *testing.T, a *account, _ *ledger.Ledger) {
+			a.failing["DescribeStacks warder"] = "ValidationError"
+		}, now, nil, "does not exist"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a, store := read(t), new(ledger.Memory)
+			a.controls, a.now = []control.Control{{ID: "x", Schedule: "rate(1 day)"}}, tc.at
+			if tc.set != nil {
+				tc.set(t, a, ledger.New(store))
+			}
+			got, err := a.check(t, store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var line map[string]any
+			for text := range strings.Lines(a.log.String()) {
+				if strings.Contains(text, `"msg":"state"`) {
+					if err := json.Unmarshal([]byte(text), &line); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for _, m := range metric.Watched {
+				value, measured := line[m.Name].(float64)
+				if want, ok := tc.want[m.Name]; value != want || measured != ok {
+					t.Errorf("%s is %v (%v), want %v (%v)", m.Name, value, measured, want, ok)
+				}
+			}
+			if (line["_aws"] != nil) != (len(tc.want) > 0) {
+				t.Errorf("CloudWatch gets %v", line["_aws"])
+			}
+			about := slices.DeleteFunc(got.Differences, func(d found) bool { return d.Severity == medium })
+			if (len(about) > 0) != (tc.text != "") || len(about) > 0 && !strings.Contains(fmt.Sprint(about), tc.text) {
+				t.Errorf("differences %v, want %q", about, tc.text)
+			}
+		})
 	}
 }
 
@@ -419,7 +532,8 @@ func TestPermissions(t *testing.T) {
 	}
 	names := map[string]string{"eventbridge": "events", "cloudwatchlogs": "logs"}
 	called := map[string]bool{ // by the runner's own store and SNS
-		"dynamodb:GetItem": true, "dynamodb:PutItem": true, "kms:Decrypt": true, "kms:GenerateDataKey": true,
+		"dynamodb:GetItem": true, "dynamodb:PutItem": true, "dynamodb:Query": true,
+		"kms:Decrypt": true, "kms:GenerateDataKey": true,
 	}
 	for call := range a.calls {
 		service, name, _ := strings.Cut(call, ":")

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -69,7 +68,6 @@ func (c *checker) listAlarms(ctx context.Context) {
 	c.known.alarms = map[string]any{}
 	pages := cloudwatch.NewDescribeAlarmsPaginator(c.alarms, &cloudwatch.DescribeAlarmsInput{
 		AlarmNamePrefix: aws.String(settings.Product + "-"),
-		AlarmTypes:      []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx, func(o *cloudwatch.Options) { o.Region = c.region })
@@ -78,9 +76,6 @@ func (c *checker) listAlarms(ctx context.Context) {
 			return
 		}
 		for _, a := range page.MetricAlarms {
-			c.known.alarms[aws.ToString(a.AlarmName)] = deployment.Value(a)
-		}
-		for _, a := range page.CompositeAlarms {
 			c.known.alarms[aws.ToString(a.AlarmName)] = deployment.Value(a)
 		}
 	}
@@ -119,6 +114,21 @@ func (c *checker) listLogs(ctx context.Context) {
 		for _, group := range page.LogGroups {
 			c.known.logs[aws.ToString(group.LogGroupName)] = group
 		}
+	}
+}
+
+// metricFilter checks that the errors of a function are counted, for the alarm.
+func (c *checker) metricFilter(ctx context.Context, r deployment.Resource) {
+	group := r.Text("LogGroupName")
+	out, err := c.logs.DescribeMetricFilters(ctx, &cloudwatchlogs.DescribeMetricFiltersInput{LogGroupName: &group})
+	switch {
+	case err != nil:
+		c.unread(critical, group, i18n.T("log group"), err)
+	case !slices.ContainsFunc(out.MetricFilters, func(f logtypes.MetricFilter) bool {
+		return deployment.Fits(r.Properties, deployment.Value(f))
+	}):
+		c.differs(critical, group, i18n.T("Errors in the log group %s are not counted as they were deployed to be: the alarm "+
+			"warder-errors may not go off.", group))
 	}
 }
 

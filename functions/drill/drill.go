@@ -250,12 +250,13 @@ func (p *play) measure(ctx context.Context, answer drill.Answer) {
 		for _, sc := range answer.Scenarios {
 			for _, hop := range sc.Hops {
 				if hop.Name == name && hop.Seen {
-					seconds.Observe(metric.DrillSeconds, hop.Seconds)
+					seconds.Raise(metric.DrillSeconds, hop.Seconds)
 				}
 			}
 		}
-		if attrs := seconds.Attrs(p.now(), map[string]string{metric.Hop: name}); attrs != nil {
-			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", append([]slog.Attr{slog.String("drill", answer.ID)}, attrs...)...)
+		if attrs := seconds.Attrs(p.now()); attrs != nil {
+			attrs = append([]slog.Attr{slog.String("drill", answer.ID), slog.String("hop", name)}, attrs...)
+			p.log.LogAttrs(ctx, slog.LevelInfo, "hop", attrs...)
 		}
 	}
 	p.log.InfoContext(ctx, "drill", "drill", answer.ID, "outcome", answer.Outcome, "reason", answer.Reason,

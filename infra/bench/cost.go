@@ -18,7 +18,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-// priced is when the prices were read: list prices in US dollars, us-east-1, without any free tier.
+// priced is when the prices were read: list prices in US dollars, us-east-1, without a free tier but that of dashboards.
 const priced = "2026-11-21"
 
 // Assumptions: a local account cannot measure these.
@@ -28,6 +28,7 @@ const (
 	memoryGB       = 0.25 // of a function
 	unitsPerWrite  = 6    // an item of up to 3 KB, and its copy in the index
 	emails         = 2    // for a notice: its owner and one address of notify
+	metricsAsked   = 200  // by the daily check, in a call: three of each function and one of each rule
 	hoursPerMonth  = 730
 )
 
@@ -55,7 +56,8 @@ type consumption struct {
 	mu                                                     sync.Mutex
 	times                                                  float64
 	invocations, logBytes, reads, writes, calls, publishes float64
-	metrics                                                map[string]float64 // invocations by metric and function
+	metricReads                                            float64
+	metrics                                                map[string]float64 // values, by the metric's name
 }
 
 func newConsumption() *consumption { return &consumption{metrics: map[string]float64{}} }
@@ -80,12 +82,12 @@ func (c *consumption) invoked(result lambdahost.Result) {
 		}
 		for _, directive := range l.AWS.CloudWatchMetrics {
 			for _, dimensions := range directive.Dimensions {
-				of := ""
+				of := "" // each value of a dimension is a metric of its own; every function has others
 				if len(dimensions) > 0 {
-					of = result.Function
+					of = " of " + result.Function
 				}
 				for _, metric := range directive.Metrics {
-					c.metrics[metric.Name+" "+of] += c.times
+					c.metrics[metric.Name+of] += c.times
 				}
 			}
 		}
@@ -106,6 +108,8 @@ func (c *consumption) called(action string) {
 		c.writes += c.times
 	case "sns:Publish":
 		c.publishes += c.times
+	case "cloudwatch:GetMetricData":
+		c.metricReads += metricsAsked * c.times
 	}
 }
 
@@ -158,7 +162,7 @@ func cost(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		estimate := map[string]any{"priced": priced, "items": items, "usd": math.Round(sum*100) / 100}
 		return json.NewEncoder(stdout).Encode(estimate)
 	}
-	title := fmt.Sprintf("%.2f USD a month; list prices of us-east-1, %s, no free tier", sum, priced)
+	title := fmt.Sprintf("%.2f USD a month; list prices of us-east-1, %s, no free tier but of dashboards", sum, priced)
 	return printTable(stdout, title, "quantity\tUSD each\tUSD a month\t  what", items, func(i item) string {
 		return fmt.Sprintf("%.6g\t%.7g\t%.2f\t  %s (%s)", i.Quantity, i.Price, i.USD, i.What, i.Unit)
 	})
@@ -207,6 +211,7 @@ func (c *consumption) price() []item {
 	return price(
 		// https://aws.amazon.com/cloudwatch/pricing/: a metric for the hours with values, a log when it is taken in
 		item{What: "custom metrics", Quantity: hours / hoursPerMonth, Unit: inMetrics, Price: 0.30},
+		item{What: "metrics read", Quantity: c.metricReads, Unit: "by the daily check", Price: 0.01 / 1000},
 		item{What: "logs", Quantity: c.logBytes / (1 << 30), Unit: "GB", Price: 0.50},
 		// https://aws.amazon.com/lambda/pricing/: arm64
 		item{What: "Lambda, time", Quantity: memoryGB * seconds, Unit: inTime, Price: 0.0000133334},
@@ -229,6 +234,11 @@ func price(items ...item) []item {
 	return items
 }
 
+// freeBoard is how many metrics a dashboard may have that costs nothing; an account has three of these. No other free
+// tier is counted: this one has no end, and who has more dashboards than that pays for those that have more metrics.
+// https://aws.amazon.com/cloudwatch/pricing/
+const freeBoard = 50
+
 // priceTemplates prices the deployed stacks while nothing happens. An alarm is paid for each metric it watches.
 func priceTemplates(templates [][]byte) ([]item, error) {
 	count := map[string]float64{} // by type
@@ -237,7 +247,8 @@ func priceTemplates(templates [][]byte) ([]item, error) {
 			Resources map[string]struct {
 				Type       string
 				Properties struct {
-					Metrics []struct{ MetricStat json.RawMessage } // of an alarm with metric math
+					Metrics       []struct{ MetricStat json.RawMessage } // of an alarm with metric math
+					DashboardBody json.RawMessage
 				}
 			}
 		}
@@ -251,14 +262,51 @@ func priceTemplates(templates [][]byte) ([]item, error) {
 					watched++
 				}
 			}
+			if body := r.Properties.DashboardBody; body != nil {
+				shown, err := metricsOf(body)
+				if err != nil {
+					return nil, err
+				}
+				if shown <= freeBoard {
+					r.Type += " of few metrics"
+				}
+			}
 			count[r.Type] += cmp.Or(watched, 1)
 		}
 	}
+	free := fmt.Sprintf("of up to %d metrics; three are free in an account", freeBoard)
 	items := price(
 		item{What: "KMS keys", Quantity: count["AWS::KMS::Key"], Unit: "months", Price: 1.00},
 		item{What: "alarms", Quantity: count["AWS::CloudWatch::Alarm"], Unit: "watched metrics", Price: 0.10},
 		item{What: "alarms of alarms", Quantity: count["AWS::CloudWatch::CompositeAlarm"], Unit: "months", Price: 0.50},
 		item{What: "dashboards", Quantity: count["AWS::CloudWatch::Dashboard"], Unit: "months", Price: 3.00},
+		item{What: "dashboards", Quantity: count["AWS::CloudWatch::Dashboard of few metrics"], Unit: free},
 	)
 	return slices.DeleteFunc(items, func(i item) bool { return i.Quantity == 0 }), nil
+}
+
+// metricsOf counts the metrics of a dashboard: its body is a text, or the first argument of Fn::Sub.
+func metricsOf(body json.RawMessage) (n int, err error) {
+	var sub struct {
+		Sub []json.RawMessage `json:"Fn::Sub"`
+	}
+	if json.Unmarshal(body, &sub) == nil && len(sub.Sub) > 0 {
+		body = sub.Sub[0]
+	}
+	var text string
+	var board struct {
+		Widgets []struct {
+			Properties struct{ Metrics []json.RawMessage }
+		}
+	}
+	if err = json.Unmarshal(body, &text); err == nil {
+		err = json.Unmarshal([]byte(text), &board)
+	}
+	for _, w := range board.Widgets {
+		n += len(w.Properties.Metrics)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("decode dashboard: %w", err)
+	}
+	return n, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,6 +19,10 @@ func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
 		"B": {"Type": "AWS::CloudWatch::Alarm", "Properties": {
 			"Metrics": [{"Expression": "a+b"}, {"MetricStat": {}}, {"MetricStat": {}}]}},
 		"C": {"Type": "AWS::CloudWatch::CompositeAlarm"},
+		"D": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": {"Fn::Sub": [
+			"{\"widgets\": [{\"properties\": {\"metrics\": [[\"a\", \"b\"]]}}]}", {}]}}},
+		"E": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": ` +
+		strconv.Quote(`{"widgets": [{"properties": {"metrics": [0`+strings.Repeat(", 0", 50)+`]}}]}`) + `}},
 		"K": {"Type": "AWS::KMS::Key"},
 		"Q": {"Type": "AWS::SQS::Queue"}
 	}}`)})
@@ -27,7 +33,8 @@ func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
 	for _, i := range items {
 		got = append(got, fmt.Sprintf("%v %s: %.2f", i.Quantity, i.What, i.USD))
 	}
-	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30", "1 alarms of alarms: 0.50"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30", "1 alarms of alarms: 0.50", "1 dashboards: 3.00",
+		"1 dashboards: 0.00"}, got); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 }
@@ -40,7 +47,7 @@ func TestCost_MetricIsBilledForHoursWithValues(t *testing.T) {
 		`{"Namespace":"Warder","Dimensions":[["Control"]],"Metrics":[{"Name":"Findings"}]},` +
 		`{"Namespace":"Warder","Dimensions":[[]],"Metrics":[{"Name":"HaltedHours"}]}]}}
 `)})
-	if diff := cmp.Diff(map[string]float64{"Findings warder-a": 1460, "HaltedHours ": 1460}, total.metrics); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"Findings of warder-a": 1460, "HaltedHours": 1460}, total.metrics); diff != "" {
 		t.Fatalf("values (-want +got):\n%s", diff)
 	}
 	metrics := total.price()[0]

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
@@ -42,8 +43,10 @@ func (h *Hub) addOperations() {
 		// In a key policy, * is this key.
 		h.Key.AddToResourcePolicy(may(jsii.String("*"), "kms:Decrypt", "kms:GenerateDataKey"), nil)
 	}
-	alarms := h.addAlarms(watched)
-	newDashboard(h, watched, alarms)
+	for _, c := range watched {
+		h.countErrors(c)
+	}
+	newDashboard(h, watched, h.addAlarms())
 	newQueries(h, watched)
 }
 
@@ -51,18 +54,20 @@ func (h *Hub) addOperations() {
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 const (
 	missingIsFine  = "notBreaching"
-	missingIsBad   = "breaching"
 	missingIsStale = "ignore" // the alarm stays as it is
+	// The alarm becomes INSUFFICIENT_DATA when all values are missing. That it has been since it was made notifies nobody;
+	// that it becomes so, because values have ended, does.
+	missingIsUnknown = "missing"
 )
 
 const (
 	minute = 60
 	hour   = 60 * minute
 
-	// A sweep comes once a day, and takes its time. CloudWatch looks back over at
-	// most a week, in periods of an hour or more.
+	// The daily check comes once a day, and takes its time. CloudWatch looks back over at most a week, in periods of an
+	// hour or more.
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-	sweepHours = 26
+	checkHours = 26
 	haltHours  = 24
 
 	// One event that fails in all its tries, or as many that fail once. What is
@@ -72,106 +77,122 @@ const (
 	atLeast = "GreaterThanOrEqualToThreshold"
 )
 
-// watch is what an alarm watches: a metric of CloudWatch's, or of Warder's.
-type watch struct {
-	namespace, name  string
-	dimension, value string // the value may be a reference
-	statistic        string
-	period, periods  int    // seconds, an hour when 0; all periods have to be beyond the threshold, 1 when 0
-	comparison       string // atLeast when empty
-	threshold        float64
-	missing          string
-	twice            bool   // the alarm notifies both topics
-	plus             string // another metric beside it, whose values are added
+// An alarm watches one metric of CloudWatch's, or of Warder's.
+type alarm struct {
+	id, name          string // in the template; in the subject of the mail
+	namespace, metric string
+	dimension, value  string // the value may be a reference
+	statistic         string
+	period, periods   int    // seconds, an hour when 0; all periods have to be beyond the threshold, 1 when 0
+	comparison        string // atLeast when empty
+	threshold         float64
+	missing           string
+	twice             bool // it notifies both topics
+	description       string
 }
 
-// addAlarms adds the alarms and returns their names, the most urgent first. They
-// have names because the name is in the subject of the mail.
-func (h *Hub) addAlarms(watched []control.Control) []string {
-	var names []string
-	add := func(id, name string, w watch, description string, values ...any) {
-		props := w.alarm(settings.Product+"-"+name, fmt.Sprintf(description, values...))
-		props.AlarmActions, props.OkActions = &[]any{h.Topic.TopicArn()}, &[]any{h.Topic.TopicArn()}
-		if w.twice {
-			props.AlarmActions = h.bothTopics()
+// errorPattern matches the lines of the log that stand for an error of Lambda's metric of that name: what the function
+// says of its own failures, and what Lambda says of a run that it had to end, in which the function says nothing.
+// Lambda writes its own lines at the system log level INFO, which is the default.
+// https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+const errorPattern = `{ ($.level = "ERROR" && ` +
+	`($.msg = "invocation" || $.msg = "set up" || $.msg = "runtime")) || ` +
+	`($.type = "platform.report" && ($.record.status = "timeout" || $.record.status = "failure" || ` +
+	`$.record.errorType = "Runtime.*")) }`
+
+// countErrors counts the errors of a function, with those of all functions: a filter costs nothing, and an alarm for each
+// function would.
+func (h *Hub) countErrors(c control.Control) {
+	scope := h.Node().FindChild(jsii.String(pascal(c.ID))).(constructs.Construct)
+	awslogs.NewCfnMetricFilter(scope, jsii.String("Errors"), &awslogs.CfnMetricFilterProps{
+		LogGroupName:  scope.Node().FindChild(jsii.String("Logs")).(awslogs.LogGroup).LogGroupName(),
+		FilterPattern: jsii.String(errorPattern),
+		MetricTransformations: &[]any{&awslogs.CfnMetricFilter_MetricTransformationProperty{
+			MetricNamespace: jsii.String(metric.Namespace), MetricName: jsii.String(metric.Errors.Name),
+			MetricValue: jsii.String("1"), Unit: jsii.String(string(metric.Errors.Unit)),
+		}},
+	})
+}
+
+// alarms lists the alarms, the most urgent first. None rings before what it says can be true: one without values yet is
+// INSUFFICIENT_DATA, which notifies nobody, and none notifies when it goes off, as that is what a new one does first.
+func (h *Hub) alarms() []alarm {
+	own := func(id, name string, m metric.Metric, threshold float64, description string, values ...any) alarm {
+		return alarm{
+			id: id, name: name, namespace: metric.Namespace, metric: m.Name, statistic: "Maximum", threshold: threshold,
+			missing: missingIsStale, description: fmt.Sprintf(description, values...),
 		}
-		awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(id), props)
+	}
+	breaker := own("BreakerAlarm", "breaker", metric.BreakerOpen, 1,
+		"A control has stopped itself: more than %d changes in an hour were due. Its notice says which control and what is "+
+			"pending, and so does the saved query warder/last actions. If that is right: make release CONTROL=... REASON=... "+
+			"If it is not: make halt REASON=... and set the control to observe. See %s.",
+		h.props.Settings.BlastRadius, handbook)
+	breaker.period = minute // so that a release soon after is seen apart
+	errors := own("ErrorAlarm", "errors", metric.Errors, errorsAnHour,
+		"Functions failed %d times or more within an hour: an error, a timeout, out of memory. Which and why: the saved query "+
+			"warder/failures. What failed in every try is kept in the queue Failed: make redrive, once the cause is fixed. "+
+			"See %s.", errorsAnHour, handbook)
+	errors.statistic, errors.missing = "Sum", missingIsFine
+	alarms := []alarm{
+		notEmpty("FailedAlarm", "failed", h.Failed,
+			"An event could not be handled in all its tries and is kept in the queue Failed, for 14 days. "+
+				"Read why in the saved query warder/failures, fix the cause, then: make redrive. See "+handbook+"."),
+		notEmpty("UndeliveredAlarm", "undelivered", h.Undelivered,
+			"An event or a notice did not reach its function and is kept in the queue Undelivered, for 14 days. "+
+				"Check that the function exists and can be invoked: make doctor. Then: make redrive. See "+handbook+"."),
+		own("DeliveryAlarm", "delivery", metric.DeliveryFaults, 1,
+			"AWS throttled functions, or could neither deliver nor keep an event: the daily check names them in its notice. "+
+				"What was lost is found by the next sweep, or by nobody. Fix the cause: make doctor. See %s.", handbook),
+		own("HaltAlarm", "halted", metric.HaltedHours, haltHours,
+			"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
+				"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook),
+		breaker, errors,
+		own("SweepAlarm", "no-sweep", metric.OverdueSweeps, 1,
+			"A control has not completed a sweep in %d hours: what its events missed is not found, and pending changes are not "+
+				"made. The daily check names it in its notice. Sweep now and read the answer: make sweep CONTROL=... "+
+				"Read why in the saved query warder/failures. See %s.", checkHours, handbook),
+	}
+	for i := range alarms {
+		alarms[i].twice = slices.Contains([]string{"failed", "undelivered", "delivery", "no-sweep"}, alarms[i].name)
+	}
+	for _, c := range h.props.Controls {
+		if !c.Tool || !watches(c) {
+			continue
+		}
+		// It checks the others: nobody checks it but CloudWatch. Nobody can put values into a namespace of AWS's.
+		alarms = append(alarms, alarm{
+			id: pascal(c.ID) + "MissingAlarm", name: c.ID + "-missing", namespace: "AWS/Lambda", metric: "Invocations",
+			dimension: "FunctionName", value: settings.FunctionName(c.ID), statistic: "Sum", periods: checkHours,
+			comparison: "LessThanThreshold", threshold: 1, missing: missingIsUnknown, twice: true,
+			description: fmt.Sprintf("%s has not run in %d hours: whether Warder is as it was deployed is not known. Find out "+
+				"who disabled its rule or its function: make doctor. This alarm is on when its state is INSUFFICIENT_DATA. "+
+				"See %s.", settings.FunctionName(c.ID), checkHours, h.runbook(c)),
+		})
+	}
+	return alarms
+}
+
+// addAlarms adds the alarms and returns their names.
+func (h *Hub) addAlarms() (names []string) {
+	for _, a := range h.alarms() {
+		props := a.props(settings.Product + "-" + a.name)
+		actions := &[]any{h.Topic.TopicArn()}
+		if a.twice {
+			// It goes off as well when nothing can be published to the topic of notices: then events fail in all their tries,
+			// and sweeps do not come to their end.
+			actions = &[]any{h.Topic.TopicArn(), h.Watch.TopicArn()}
+		}
+		props.AlarmActions = actions
+		if a.missing == missingIsUnknown {
+			props.InsufficientDataActions = actions
+		}
+		awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(a.id), props)
 		names = append(names, *props.AlarmName)
-	}
-	failed, undelivered := notEmpty(h.Failed), notEmpty(h.Undelivered)
-	failed.twice, undelivered.twice = true, true
-	add("FailedAlarm", "failed", failed,
-		"An event could not be handled in all its tries and is kept in the queue Failed, for 14 days. "+
-			"Read why in the saved query warder/failures, fix the cause, then: make redrive. See %s.", handbook)
-	add("UndeliveredAlarm", "undelivered", undelivered,
-		"An event or a notice did not reach its function and is kept in the queue Undelivered, for 14 days. "+
-			"Check that the function exists and can be invoked: make doctor. Then: make redrive. See %s.", handbook)
-	halted := watch{
-		namespace: metric.Namespace, name: metric.HaltedHours.Name, statistic: "Maximum",
-		threshold: haltHours, missing: missingIsStale,
-	}
-	add("HaltAlarm", "halted", halted,
-		"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
-			"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook)
-	var sweeps []awscloudwatch.CfnAlarm
-	for _, c := range watched {
-		id, see := pascal(c.ID), "See "+h.runbook(c)+"."
-		if !c.Tool && h.props.Settings.Controls[c.ID].Mode == control.Enforce {
-			// By the minute, so that a release soon after is seen apart.
-			open := watch{
-				namespace: metric.Namespace, name: metric.BreakerOpen.Name, dimension: metric.Control, value: c.ID,
-				statistic: "Maximum", period: minute, threshold: 1, missing: missingIsStale,
-			}
-			add(id+"BreakerAlarm", c.ID+"-breaker", open,
-				"%s has stopped itself: more than %d changes in an hour were due. "+
-					"Read what is pending, in its notice or in the saved query warder/last actions. "+
-					"If that is right: make release CONTROL=%[1]s REASON=... If it is not: make halt REASON=... "+
-					"and set the control to observe. %[3]s", c.ID, h.props.Settings.BlastRadius, see)
-		}
-		errors := watch{
-			namespace: "AWS/Lambda", name: "Errors", plus: "Throttles", dimension: "FunctionName",
-			value: settings.FunctionName(c.ID), statistic: "Sum", threshold: errorsAnHour, missing: missingIsFine,
-		}
-		add(id+"ErrorAlarm", c.ID+"-errors", errors,
-			"The function %s failed or was throttled %d times or more within an hour. "+
-				"Read why in the saved query warder/failures. What failed in every try is kept in the queue Failed: "+
-				"make redrive, once the cause is fixed. %s", errors.value, errorsAnHour, see)
-		if c.Tool && watches(c) {
-			// It checks the others: nobody checks it but CloudWatch. Nobody can put values into a namespace of AWS's.
-			none := watch{
-				namespace: "AWS/Lambda", name: "Invocations", dimension: "FunctionName", value: errors.value, statistic: "Sum",
-				periods: sweepHours, comparison: "LessThanThreshold", threshold: 1, missing: missingIsBad, twice: true,
-			}
-			add(id+"MissingAlarm", c.ID+"-missing", none,
-				"%s has not run in %d hours: whether Warder is as it was deployed is not known. Find out who disabled its rule "+
-					"or its function: make doctor. After the first deployment it is on until the first run. %s",
-				errors.value, sweepHours, see)
-		}
-		if !c.Tool && c.Schedule != "" {
-			none := watch{
-				namespace: metric.Namespace, name: metric.Sweeps.Name, dimension: metric.Control, value: c.ID,
-				statistic: "Sum", periods: sweepHours, comparison: "LessThanThreshold", threshold: 1, missing: missingIsBad,
-			}
-			description := fmt.Sprintf("%s has not completed a sweep in %d hours: "+
-				"what its events missed is not found, and pending changes are not made. "+
-				"Sweep now and read the answer: make sweep CONTROL=%[1]s. "+
-				"Read why in the saved query warder/failures. %[3]s", c.ID, sweepHours, see)
-			sweeps = append(sweeps, awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(id+"SweepAlarm"),
-				none.alarm(settings.Product+"-"+c.ID+"-sweep", description)))
-		}
-	}
-	if len(sweeps) > 0 {
-		names = append(names, h.newSweepAlarm(sweeps))
-	}
-	for _, sweep := range sweeps {
-		names = append(names, *sweep.AlarmName())
 	}
 	return names
 }
-
-// bothTopics are for alarms that go off as well when nothing can be published to the topic of notices: then events fail
-// in all their tries, and sweeps do not come to their end.
-func (h *Hub) bothTopics() *[]any { return &[]any{h.Topic.TopicArn(), h.Watch.TopicArn()} }
 
 // runbook returns the address of the page about a control or a tool.
 func (h *Hub) runbook(c control.Control) string {
@@ -184,77 +205,36 @@ func (h *Hub) runbook(c control.Control) string {
 // notEmpty watches a queue that is empty while all is well. SQS has no values of
 // a queue that nobody has used for hours.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-func notEmpty(queue awssqs.Queue) watch {
-	return watch{
-		namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible",
+func notEmpty(id, name string, queue awssqs.Queue, description string) alarm {
+	return alarm{
+		id: id, name: name, namespace: "AWS/SQS", metric: "ApproximateNumberOfMessagesVisible",
 		dimension: "QueueName", value: *queue.QueueName(), statistic: "Maximum", period: 5 * minute,
-		comparison: "GreaterThanThreshold", missing: missingIsFine,
+		comparison: "GreaterThanThreshold", missing: missingIsFine, description: description,
 	}
 }
 
-// alarm returns the props of an alarm that notifies nobody.
-func (w watch) alarm(name, description string) *awscloudwatch.CfnAlarmProps {
-	periods, period := jsii.Number(cmp.Or(w.periods, 1)), jsii.Number(cmp.Or(w.period, hour))
+// props returns the props of an alarm that notifies nobody.
+func (a alarm) props(name string) *awscloudwatch.CfnAlarmProps {
+	periods := jsii.Number(cmp.Or(a.periods, 1))
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmName:          jsii.String(name),
-		AlarmDescription:   jsii.String(description),
-		ComparisonOperator: jsii.String(cmp.Or(w.comparison, atLeast)),
-		Threshold:          jsii.Number(w.threshold),
+		AlarmDescription:   jsii.String(a.description),
+		ComparisonOperator: jsii.String(cmp.Or(a.comparison, atLeast)),
+		Threshold:          jsii.Number(a.threshold),
 		EvaluationPeriods:  periods,
 		DatapointsToAlarm:  periods,
-		TreatMissingData:   jsii.String(w.missing),
+		TreatMissingData:   jsii.String(a.missing),
+		Namespace:          jsii.String(a.namespace),
+		MetricName:         jsii.String(a.metric),
+		Statistic:          jsii.String(a.statistic),
+		Period:             jsii.Number(cmp.Or(a.period, hour)),
 	}
-	var dimensions *[]any
-	if w.dimension != "" {
-		dimensions = &[]any{&awscloudwatch.CfnAlarm_DimensionProperty{
-			Name: jsii.String(w.dimension), Value: jsii.String(w.value),
+	if a.dimension != "" {
+		props.Dimensions = &[]any{&awscloudwatch.CfnAlarm_DimensionProperty{
+			Name: jsii.String(a.dimension), Value: jsii.String(a.value),
 		}}
 	}
-	if w.plus == "" {
-		props.Namespace, props.MetricName, props.Dimensions = jsii.String(w.namespace), jsii.String(w.name), dimensions
-		props.Statistic, props.Period = jsii.String(w.statistic), period
-		return props
-	}
-	query := func(id, name string) *awscloudwatch.CfnAlarm_MetricDataQueryProperty {
-		return &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-			Id: jsii.String(id), ReturnData: jsii.Bool(false),
-			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
-				Metric: &awscloudwatch.CfnAlarm_MetricProperty{
-					Namespace: jsii.String(w.namespace), MetricName: jsii.String(name), Dimensions: dimensions,
-				},
-				Period: period, Stat: jsii.String(w.statistic),
-			},
-		}
-	}
-	props.Metrics = &[]any{
-		&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-			Id: jsii.String("sum"), Expression: jsii.String("FILL(a, 0) + FILL(b, 0)"),
-			Label: jsii.String(w.name + " and " + w.plus), ReturnData: jsii.Bool(true),
-		},
-		query("a", w.name), query("b", w.plus),
-	}
 	return props
-}
-
-// newSweepAlarm adds the alarm that is on while one of the alarms of the sweeps
-// is, and returns its name. Only this one notifies: what prevents one sweep prevents most, and until the
-// first sweep after the first deployment no control has one.
-func (h *Hub) newSweepAlarm(sweeps []awscloudwatch.CfnAlarm) string {
-	const name = settings.Product + "-no-sweep"
-	var rule []string
-	for _, sweep := range sweeps {
-		rule = append(rule, "ALARM("+*sweep.Ref()+")") // its name; a rule may name only alarms that exist
-	}
-	awscloudwatch.NewCfnCompositeAlarm(h.Stack, jsii.String("SweepAlarm"), &awscloudwatch.CfnCompositeAlarmProps{
-		AlarmName: jsii.String(name),
-		AlarmDescription: jsii.String(fmt.Sprintf("A control has not completed a sweep in %d hours; "+
-			"the alarms that end in -sweep say which one, and what to do. After the first deployment it is on until "+
-			"the first sweeps. Sweep now: make sweep CONTROL=... See %s.", sweepHours, handbook)),
-		AlarmRule:    jsii.String(strings.Join(rule, " OR ")),
-		AlarmActions: h.bothTopics(),
-		OkActions:    &[]any{h.Topic.TopicArn()},
-	})
-	return name
 }
 
 // A query is a saved query of the log, in the language of Logs Insights.
@@ -276,10 +256,18 @@ fields @timestamp, control, msg, kind, target, status, reason, title, severity, 
 | filter msg = "change" and status = "would_change"
 | sort @timestamp desc
 | limit 500`},
-	{"Failures", "failures", `fields @timestamp, control, msg, subject, error, reason, event, request_id
-| filter level = "ERROR"
+	// Of a run that ran out of time or memory there is only what Lambda itself says: no level, no control but the log's name.
+	{"Failures", "failures", `fields @timestamp, @log, control, msg, subject, error, reason, event, request_id, ` +
+		`record.status, record.errorType, record.requestId
+| filter level = "ERROR" or (type = "platform.report" and record.status in ["error", "failure", "timeout"])
 | sort @timestamp desc
 | limit 100`},
+	{"Measured", "what controls measured", `filter msg = "invocation"
+| stats sum(Findings) as found, sum(Changes) as changed, sum(Notices) as notified, sum(Failures) as failed, ` +
+		`sum(Skipped) as skipped, sum(SkippedRepeated) as repeated, sum(SkippedWaiting) as waiting, ` +
+		`sum(SkippedExempt) as exempt, sum(SkippedUndone) as undone, sum(SkippedHeld) as held, sum(SkippedMoot) as moot, ` +
+		`max(SecondsToChange) as slowest_change_in_seconds by control
+| sort control asc`},
 	{"OpenCases", "open cases", `filter msg = "case"
 | stats latest(due) as due_on, latest(severity) as severity_now, latest(owner) as notified, ` +
 		`latest(held) as on_hold, max(@timestamp) as seen by control, subject, title, id
@@ -329,12 +317,12 @@ type widgetProperties struct {
 	Title    string   `json:"title,omitempty"`
 	Region   string   `json:"region,omitempty"`
 	View     string   `json:"view,omitempty"`
-	Stacked  any      `json:"stacked,omitempty"` // false is not empty
 	Stat     string   `json:"stat,omitempty"`
 	Period   int      `json:"period,omitempty"` // seconds
 	Metrics  [][]any  `json:"metrics,omitempty"`
 	Query    string   `json:"query,omitempty"`
 	Alarms   []string `json:"alarms,omitempty"` // ARNs
+	States   []string `json:"states,omitempty"` // of the alarms that are shown
 }
 
 // boardWidth is how many columns a dashboard has.
@@ -362,17 +350,15 @@ func newDashboard(h *Hub, watched []control.Control, alarms []string) {
 	})
 }
 
-// newBoard returns what the dashboard shows, from the top: the alarms, the changes, the
-// open cases, the failures, and the course of the metrics over the last day.
+// newBoard returns what the dashboard shows, from the top: the numbers that somebody asks for first, the alarms that are
+// on, the changes, the open cases, the failures, and what each control did over the last day. It shows few metrics, as
+// three dashboards of up to 50 are free in an account: what each control measured is read from the log.
+// https://aws.amazon.com/cloudwatch/pricing/
 func newBoard(region string, watched []control.Control, alarms []string) board {
-	b := board{Start: fmt.Sprintf("-PT%dH", sweepHours)}
+	b := board{Start: fmt.Sprintf("-PT%dH", checkHours)}
 	var sources []string
-	var controls []control.Control
 	for _, c := range watched {
 		sources = append(sources, "SOURCE '"+settings.LogGroupName(c.ID)+"'")
-		if !c.Tool {
-			controls = append(controls, c)
-		}
 	}
 	y := 0
 	row := func(height int, widgets ...widget) {
@@ -383,61 +369,66 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		}
 		y += height
 	}
-	chart := func(title, stat string, period int, metrics ...[]any) widget {
-		return widget{Type: "metric", Properties: widgetProperties{
-			Title: title, Region: region, View: "timeSeries",
-			Stacked: stat == "Sum", Stat: stat, Period: period, Metrics: metrics,
-		}}
-	}
-	each := func(title, stat string, m metric.Metric) widget {
-		var lines [][]any
-		for _, c := range controls {
-			lines = append(lines, []any{metric.Namespace, m.Name, metric.Control, c.ID, map[string]any{"label": c.ID}})
-		}
-		return chart(title, stat, hour, lines...)
-	}
 	table := func(title, id string) widget {
 		i := slices.IndexFunc(queries, func(q query) bool { return q.id == id })
-		query := strings.Join(append(sources, queries[i].text), " | ")
+		query := strings.Join(append(slices.Clone(sources), queries[i].text), " | ")
 		return widget{Type: "log", Properties: widgetProperties{Title: title, Region: region, View: "table", Query: query}}
 	}
 	var arns []string
 	for _, name := range alarms {
 		arns = append(arns, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+name)
 	}
-	kept := func(queue string) []any {
-		label := map[string]any{"label": queue}
-		return []any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${" + queue + "}", label}
+	number := func(label, stat string, m metric.Metric) []any {
+		return []any{metric.Namespace, m.Name, map[string]any{"label": label, "stat": stat}}
 	}
-	row(3, widget{Type: "text", Properties: widgetProperties{Markdown: "# Warder\n" +
-		"Each alarm says what to do about it. Stop every change: `make halt REASON=...`, go on: `make resume`. " +
-		"Undo: `make undo ID=... REASON=...`, with the id of the change below. " +
-		"Why: `make explain KEY=...` or `USER=...`. " +
-		"What is kept in the queues: `make redrive`. More queries: Logs Insights, saved, folder `warder`."}})
-	row(7, widget{Type: "alarm", Properties: widgetProperties{Title: "Alarms", Alarms: arns}})
+	kept := func(label, queue string) []any {
+		return []any{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${" + queue + "}",
+			map[string]any{"label": label, "stat": "Maximum"}}
+	}
+	row(4, widget{Type: "metric", Properties: widgetProperties{
+		Title: "In the last day", Region: region, View: "singleValue", Stat: "Maximum", Period: 24 * hour, Metrics: [][]any{
+			number("Halted (hours)", "Maximum", metric.HaltedHours),
+			number("Open cases", "Maximum", metric.OpenCases),
+			number("Failed", "Sum", metric.Errors),
+			kept("Queued: failed", "Failed"), kept("Queued: undelivered", "Undelivered"),
+			number("Stopped controls", "Maximum", metric.BreakerOpen),
+			number("Overdue sweeps", "Maximum", metric.OverdueSweeps),
+			number("Lost or throttled", "Maximum", metric.DeliveryFaults),
+		},
+	}})
+	row(4, widget{Type: "alarm", Properties: widgetProperties{
+		// One that waits for the daily check is on without data.
+		Title: "Alarms that are on, or have no data", Alarms: arns, States: []string{"ALARM", "INSUFFICIENT_DATA"},
+	}}, widget{Type: "text", Properties: widgetProperties{Markdown: "Each alarm says what to do about it. " +
+		"Stop every change: `make halt REASON=...`, go on: `make resume`. Undo: `make undo ID=... REASON=...`, with the id of " +
+		"the change below. Why: `make explain KEY=...` or `USER=...`. What is kept in the queues: `make redrive`.\n\n" +
+		links(region)}})
 	row(8, table("Latest changes", "LastActions"))
 	row(8, table("Open cases", "OpenCases"), table("Failures", "Failures"))
-	row(7,
-		each("Changes", "Sum", metric.Changes),
-		each("Seconds from event to change (maximum)", "Maximum", metric.SecondsToChange),
-		each("Notices", "Sum", metric.Notices))
-	row(7,
-		each("Findings", "Sum", metric.Findings),
-		each("Open cases, at the end of a sweep", "Maximum", metric.OpenCases),
-		each("Completed sweeps", "Sum", metric.Sweeps))
-	var reasons [][]any
-	for _, m := range metric.All {
-		if strings.HasPrefix(m.Name, metric.Skipped.Name) && m != metric.Skipped {
-			reasons = append(reasons, []any{metric.Namespace, m.Name})
-		}
-	}
-	row(7,
-		chart("Skipped, by reason", "Sum", hour, reasons...),
-		each("Failures", "Sum", metric.Failures),
-		chart("Kept in the queues", "Maximum", 5*minute, kept("Failed"), kept("Undelivered")))
-	row(6,
-		each("Skipped, by control", "Sum", metric.Skipped),
-		each("Stopped by the blast radius", "Maximum", metric.BreakerOpen),
-		chart("Hours halted", "Maximum", hour, []any{metric.Namespace, metric.HaltedHours.Name}))
+	row(8, table("What controls measured", "Measured"))
 	return b
+}
+
+// links are addresses of the console that a person on call wants next.
+// https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html
+func links(region string) string {
+	host := "https://" + region + ".console.aws.amazon.com"
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		host = "https://console.amazonaws.cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		host = "https://console.amazonaws-us-gov.com"
+	}
+	var all []string
+	for _, link := range [][2]string{
+		{"Saved queries", "cloudwatch/home?region=" + region + "#logsV2:logs-insights"},
+		{"All alarms", "cloudwatch/home?region=" + region + "#alarmsV2:?search=" + settings.Product},
+		{"Queues", "sqs/v3/home?region=" + region + "#/queues"},
+		{"Functions", "lambda/home?region=" + region + "#/functions"},
+		{"Ledger", "dynamodbv2/home?region=" + region + "#table?name=" + settings.TableName},
+		{"Stack", "cloudformation/home?region=" + region + "#/stacks"},
+	} {
+		all = append(all, fmt.Sprintf("[%s](%s/%s)", link[0], host, link[1]))
+	}
+	return strings.Join(all, " · ")
 }

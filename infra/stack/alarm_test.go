@@ -20,27 +20,12 @@ func alarms(t *testing.T, tmpl template) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, alarm := range tmpl.all("AWS::CloudWatch::Alarm") {
-		watched := ""
-		if metrics, ok := alarm.get("Metrics").([]any); ok {
-			var names []string
-			for i := range metrics {
-				at := fmt.Sprintf("Metrics.%d.MetricStat.", i)
-				if alarm.get(at+"Metric.MetricName") != nil {
-					names = append(names, fmt.Sprintf("%v(%v/%v{%v=%v}) by %vs", alarm.get(at+"Stat"),
-						alarm.get(at+"Metric.Namespace"), alarm.get(at+"Metric.MetricName"),
-						alarm.get(at+"Metric.Dimensions.0.Name"), text(alarm.get(at+"Metric.Dimensions.0.Value")),
-						alarm.get(at+"Period")))
-				}
-			}
-			watched = strings.Join(names, " + ")
-		} else {
-			of := ""
-			if alarm.get("Dimensions") != nil {
-				of = fmt.Sprintf("%v=%v", alarm.get("Dimensions.0.Name"), text(alarm.get("Dimensions.0.Value")))
-			}
-			watched = fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"),
-				alarm.get("MetricName"), of, alarm.get("Period"))
+		of := ""
+		if alarm.get("Dimensions") != nil {
+			of = fmt.Sprintf("%v=%v", alarm.get("Dimensions.0.Name"), text(alarm.get("Dimensions.0.Value")))
 		}
+		watched := fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"),
+			alarm.get("MetricName"), of, alarm.get("Period"))
 		signs := map[any]string{"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}
 		all[alarm.get("AlarmName").(string)] = fmt.Sprintf("%s %s %v, %v of %v, missing: %v", watched,
 			signs[alarm.get("ComparisonOperator")],
@@ -56,26 +41,14 @@ func TestAlarms_Watched(t *testing.T) {
 			"> 0, 1 of 1, missing: notBreaching",
 		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by " +
 			"300s > 0, 1 of 1, missing: notBreaching",
-		"warder-halted": "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
-	}
-	for _, c := range controls(t) {
-		if c.ID == "alert-root-usage" {
-			continue // off: nobody is woken because it does nothing
-		}
-		function := "FunctionName=warder-" + c.ID
-		want["warder-"+c.ID+"-errors"] = "Sum(AWS/Lambda/Errors{" + function + "}) by 3600s + Sum(AWS/Lambda/Throttles{" +
-			function + "}) by 3600s >= 3, 1 of 1, missing: notBreaching"
-		if c.ID == "check-warder" { // nobody else checks that it runs
-			want["warder-check-warder-missing"] = "Sum(AWS/Lambda/Invocations{" + function +
-				"}) by 3600s < 1, 26 of 26, missing: breaching"
-		}
-		if !c.Tool && c.Schedule != "" {
-			want["warder-"+c.ID+"-sweep"] = "Sum(Warder/Sweeps{Control=" + c.ID + "}) by 3600s < 1, 26 of 26, missing: breaching"
-		}
-		if c.ID == "deactivate-stale-access-key" { // enforces: only what changes something can be stopped
-			want["warder-"+c.ID+"-breaker"] = "Maximum(Warder/BreakerOpen{Control=" + c.ID +
-				"}) by 60s >= 1, 1 of 1, missing: ignore"
-		}
+		"warder-halted":   "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
+		"warder-breaker":  "Maximum(Warder/BreakerOpen{}) by 60s >= 1, 1 of 1, missing: ignore",
+		"warder-no-sweep": "Maximum(Warder/OverdueSweeps{}) by 3600s >= 1, 1 of 1, missing: ignore",
+		"warder-delivery": "Maximum(Warder/DeliveryFaults{}) by 3600s >= 1, 1 of 1, missing: ignore",
+		"warder-errors":   "Sum(Warder/Errors{}) by 3600s >= 3, 1 of 1, missing: notBreaching",
+		// Nobody else checks that it runs.
+		"warder-check-warder-missing": "Sum(AWS/Lambda/Invocations{FunctionName=warder-check-warder}) by 3600s < 1, " +
+			"26 of 26, missing: missing",
 	}
 	if diff := cmp.Diff(want, alarms(t, load(t, custom))); diff != "" {
 		t.Errorf("alarms (-want +got):\n%s", diff)
@@ -87,10 +60,7 @@ func TestAlarms_Watched(t *testing.T) {
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 func TestAlarms_PeriodsWithinCloudWatchLimits(t *testing.T) {
 	for _, alarm := range load(t, custom).all("AWS::CloudWatch::Alarm") {
-		period, ok := alarm.get("Period").(float64)
-		if !ok {
-			period = alarm.get("Metrics.1.MetricStat.Period").(float64)
-		}
+		period := alarm.get("Period").(float64)
 		span, most := period*alarm.get("EvaluationPeriods").(float64), 604800.0
 		if period < 3600 {
 			most = 86400
@@ -104,30 +74,44 @@ func TestAlarms_PeriodsWithinCloudWatchLimits(t *testing.T) {
 func TestAlarms_NotifyTheTopic(t *testing.T) {
 	tmpl := load(t, custom)
 	topic := tmpl.named(t, "AWS::SNS::Topic", "Notices")
-	notifying, silent := 0, []string{}
-	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
-		if alarm.get("AlarmActions") == nil && alarm.get("OKActions") == nil {
-			silent = append(silent, alarm.get("AlarmName").(string))
-			continue
-		}
-		notifying++
-		if !alarm.refers("AlarmActions.0", topic) || !alarm.refers("OKActions.0", topic) {
-			t.Errorf("%s notifies %v and %v, want the topic", alarm.id, alarm.get("AlarmActions"), alarm.get("OKActions"))
+	for _, alarm := range tmpl.all("AWS::CloudWatch::Alarm") {
+		if !alarm.refers("AlarmActions.0", topic) || alarm.get("OKActions") != nil {
+			t.Errorf("%s notifies %v, and %v when it goes off, want the topic alone", alarm.id, alarm.get("AlarmActions"),
+				alarm.get("OKActions"))
 		}
 	}
-	if notifying == 0 {
-		t.Error("no alarm notifies anybody")
+}
+
+// Errors of every function that is watched are counted, as one metric.
+func TestErrors_OfEveryFunction(t *testing.T) {
+	tmpl := load(t, custom)
+	var got []string
+	for _, filter := range tmpl.all("AWS::Logs::MetricFilter") {
+		group := tmpl.one(t, "AWS::Logs::LogGroup", func(r resource) bool { return filter.refers("LogGroupName", r) })
+		got = append(got, group.get("LogGroupName").(string))
+		to := fmt.Sprintf("%v/%v %v %v", filter.get("MetricTransformations.0.MetricNamespace"),
+			filter.get("MetricTransformations.0.MetricName"), filter.get("MetricTransformations.0.MetricValue"),
+			filter.get("MetricTransformations.0.DefaultValue"))
+		// A default value would be billed in every hour with a line.
+		if to != "Warder/Errors 1 <nil>" || filter.get("FilterPattern") != errorPattern {
+			t.Errorf("%s makes %s of %v", filter.id, to, filter.get("FilterPattern"))
+		}
 	}
-	// One mail for all sweeps: the alarm that is on while one of theirs is.
-	slices.Sort(silent)
-	var sweeps []string
-	for _, name := range regexp.MustCompile(`ALARM\(\$\{(\w+)\}\)`).FindAllStringSubmatch(text(tmpl.named(t,
-		"AWS::CloudWatch::CompositeAlarm", "SweepAlarm").get("AlarmRule")), -1) {
-		sweeps = append(sweeps, tmpl.named(t, "AWS::CloudWatch::Alarm", name[1]).get("AlarmName").(string))
+	var want []string
+	for _, c := range controls(t) {
+		if c.ID != "alert-root-usage" { // off
+			want = append(want, "/aws/lambda/warder-"+c.ID)
+		}
 	}
-	slices.Sort(sweeps)
-	if diff := cmp.Diff(silent, sweeps); diff != "" {
-		t.Errorf("silent alarms, and those that %s notifies of (-silent +notified):\n%s", "warder-no-sweep", diff)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
+	}
+	// What Lambda says of timeouts has to reach the log.
+	for _, f := range tmpl.all("AWS::Lambda::Function") {
+		if f.get("LoggingConfig.SystemLogLevel") != "INFO" || f.get("LoggingConfig.LogFormat") != "JSON" {
+			t.Errorf("%s logs %v", f.id, f.get("LoggingConfig"))
+		}
 	}
 }
 
@@ -139,7 +123,7 @@ func TestAlarms_DescriptionsNameCommandAndRunbook(t *testing.T) {
 	}
 	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
 		tmpl := load(t, from)
-		for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
+		for _, alarm := range tmpl.all("AWS::CloudWatch::Alarm") {
 			description := alarm.get("AlarmDescription").(string)
 			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 			if len(description) > 1024 {
@@ -191,13 +175,12 @@ func makeTargets(t *testing.T) map[string]bool {
 func TestMetrics_OnlyEmittedOnesAreUsed(t *testing.T) {
 	emitted := map[string]string{ // to their dimension
 		// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-		"AWS/Lambda/Errors": "FunctionName", "AWS/Lambda/Throttles": "FunctionName",
 		"AWS/Lambda/Invocations": "FunctionName",
 		// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 		"AWS/SQS/ApproximateNumberOfMessagesVisible": "QueueName",
 	}
-	for _, m := range metric.All { // pkg/remediation emits each of them: its tests say so
-		emitted[metric.Namespace+"/"+m.Name] = m.By
+	for _, m := range metric.Watched { // pkg/remediation, check-warder and the filters emit them: their tests say so
+		emitted[metric.Namespace+"/"+m.Name] = ""
 	}
 	used := map[string]bool{}
 	check := func(where, name, dimension string) {
@@ -226,7 +209,7 @@ func TestMetrics_OnlyEmittedOnesAreUsed(t *testing.T) {
 			check(w.Properties.Title, parts[0]+"/"+parts[1], dimension)
 		}
 	}
-	for _, m := range metric.All {
+	for _, m := range metric.Watched {
 		if !used[metric.Namespace+"/"+m.Name] {
 			t.Errorf("%s is paid for, and neither watched nor shown", m.Name)
 		}
@@ -243,7 +226,7 @@ type shown struct {
 			Title, Region, View, Stat, Query, Markdown string
 			Period                                     int
 			Metrics                                    [][]any
-			Alarms                                     []string
+			Alarms, States                             []string
 		}
 	}
 }
@@ -298,8 +281,8 @@ func TestDashboard_Valid(t *testing.T) {
 			case "alarm":
 				ok = p.Title != "" && len(p.Alarms) > 0 && len(p.Alarms) <= 100
 			case "metric":
-				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "timeSeries" &&
-					(p.Stat == "Sum" || p.Stat == "Maximum") && p.Period%60 == 0 && len(p.Metrics) > 0 && len(p.Metrics) <= 500
+				ok = p.Title != "" && p.Region == "us-east-1" && p.View == "singleValue" && p.Stat == "Maximum" &&
+					p.Period%60 == 0 && len(p.Metrics) > 0
 			case "log":
 				// A query reads 50 log groups at most.
 				// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData_LogInsights.html
@@ -316,7 +299,7 @@ func TestDashboard_Valid(t *testing.T) {
 func TestDashboard_EveryAlarm(t *testing.T) {
 	tmpl := load(t, custom)
 	var want []string
-	for _, alarm := range append(tmpl.all("AWS::CloudWatch::Alarm"), tmpl.all("AWS::CloudWatch::CompositeAlarm")...) {
+	for _, alarm := range tmpl.all("AWS::CloudWatch::Alarm") {
 		name := alarm.get("AlarmName").(string)
 		want = append(want, "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:"+name)
 	}
@@ -364,22 +347,28 @@ func TestQueries_LogsOfWatchedFunctions(t *testing.T) {
 	}
 }
 
-// Alarms cost by the metrics that they watch: $0.10 a month each, and $0.50 for one that watches other alarms.
+// What watches Warder costs what these cost a month, and the hours of the custom metrics: infra/bench plays them.
 // https://aws.amazon.com/cloudwatch/pricing/ (us-east-1, November 2026)
-func TestAlarms_Cost(t *testing.T) {
-	tmpl := load(t, deployed)
-	cents := 50 * len(tmpl.all("AWS::CloudWatch::CompositeAlarm"))
-	for _, watched := range alarms(t, tmpl) {
-		cents += 10 * strings.Count(watched, "}) by ")
-	}
-	swept := 0
-	for _, c := range started(t) {
-		if !c.Tool && c.Schedule != "" {
-			swept++
+func TestWatched_Cost(t *testing.T) {
+	for _, from := range []func() (template, error){deployed, custom} {
+		tmpl := load(t, from)
+		if n := len(tmpl.all("AWS::CloudWatch::Alarm")); n > 8 {
+			t.Errorf("%d alarms, each $0.10", n)
 		}
-	}
-	// Two queues, the halt, the daily check, two for each function, one for each sweep, and the alarm of all sweeps.
-	if want := 10*(4+2*len(controls(t))+swept) + 50; cents != want {
-		t.Errorf("the alarms cost %d cents a month, want %d", cents, want)
+		if n := len(tmpl.all("AWS::CloudWatch::CompositeAlarm")); n > 0 {
+			t.Errorf("%d alarms of alarms, each $0.50", n)
+		}
+		metrics := 0
+		for _, w := range boardOf(t, tmpl).Widgets {
+			metrics += len(w.Properties.Metrics)
+		}
+		if n := len(tmpl.all("AWS::CloudWatch::Dashboard")); n > 3 || metrics > 50 {
+			t.Errorf("%d dashboards of %d metrics: three of up to 50 are free, another is $3.00", n, metrics)
+		}
+		for _, filter := range tmpl.all("AWS::Logs::MetricFilter") {
+			if filter.get("MetricTransformations.0.Dimensions") != nil {
+				t.Errorf("%s makes a metric of each value of %v", filter.id, filter.get("MetricTransformations.0.Dimensions"))
+			}
+		}
 	}
 }

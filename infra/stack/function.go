@@ -163,6 +163,7 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 		LogGroup:              logs,
 		LoggingFormat:         awslambda.LoggingFormat_JSON,
 		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,
+		SystemLogLevelV2:      awslambda.SystemLogLevel_INFO, // timeouts are counted from what Lambda itself writes
 	})
 	// The function refers to its role; the CDK says so a second time.
 	made.Node().DefaultChild().(awslambda.CfnFunction).AddDeletionOverride(jsii.String("DependsOn"))

@@ -222,10 +222,10 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 	hub.watchRegion(add)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.
-	alarm := notEmpty(undelivered).alarm(name+"-undelivered",
+	alarm := notEmpty("UndeliveredAlarm", name+"-undelivered", undelivered,
 		"Events of this region did not reach Warder in "+s.HubRegion+". Look at a message of the queue Undelivered "+
 			"here: its attributes ERROR_CODE and ERROR_MESSAGE say why. When that is fixed: make redrive. See "+
-			handbook+".")
+			handbook+".").props(name + "-undelivered")
 	alarm.DatapointsToAlarm = nil // as many as periods
 	arn := awscloudwatch.NewCfnAlarm(stack, jsii.String("UndeliveredAlarm"), alarm).AttrArn()
 	add("ForwardAlarm", "Forwards to the hub that events are left here", pattern{

@@ -46,11 +46,11 @@ func (c Control) Run() {
 				if answer.Released {
 					metrics.Set(metric.BreakerOpen, 0)
 				}
-				logged(ctx, runner.Log, runner.Control.ID, metrics, err, "released", answer.Released)
+				logged(ctx, runner.Log, metrics, err, "released", answer.Released)
 				return answer, err
 			}
 			report, err := runner.Run(ctx, by, raw)
-			logged(ctx, runner.Log, runner.Control.ID, report.Metrics, err, "event", report.Event, "outcome", report.Outcome,
+			logged(ctx, runner.Log, report.Metrics, err, "event", report.Event, "outcome", report.Outcome,
 				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices))
 			return report, err
 		}, nil
@@ -81,7 +81,7 @@ func (t Tool[Request, Answer]) Serve() {
 			if err == nil {
 				out, err = answer(ctx, q)
 			}
-			logged(ctx, runner.Log, runner.Control.ID, metric.Sheet{}, err)
+			logged(ctx, runner.Log, metric.Sheet{}, err)
 			return out, err
 		}, nil
 	})
@@ -98,12 +98,12 @@ func understand[Request any](raw []byte) (q Request, err error) {
 }
 
 // logged writes the line of an invocation: what came of it, then what was measured, for CloudWatch.
-func logged(ctx context.Context, log *slog.Logger, id string, metrics metric.Sheet, err error, args ...any) {
+func logged(ctx context.Context, log *slog.Logger, metrics metric.Sheet, err error, args ...any) {
 	level := slog.LevelInfo
 	if err != nil {
 		level, args = slog.LevelError, append(args, "error", err.Error())
 	}
-	for _, attr := range metrics.Attrs(time.Now(), map[string]string{metric.Control: id}) {
+	for _, attr := range metrics.Attrs(time.Now()) {
 		args = append(args, attr)
 	}
 	log.Log(ctx, level, "invocation", args...)
@@ -189,7 +189,7 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	return func(ctx context.Context, by remediation.Invocation, raw json.RawMessage) (any, error) {
 		ctx, request, err := open(ctx, verifier, raw)
 		if err != nil {
-			logged(ctx, log.With("control", c.ID), c.ID, metric.Sheet{}, err)
+			logged(ctx, log.With("control", c.ID), metric.Sheet{}, err)
 			return nil, err
 		}
 		return handle(ctx, by, request)

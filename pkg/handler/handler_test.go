@@ -31,7 +31,7 @@ const key = "AKIAIOSFODNN7EXAMPLE"
 func invoked(err error, metrics metric.Sheet, args ...any) string {
 	var out bytes.Buffer
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "r-1"})
-	logged(ctx, NewLog(&out).With("control", "c"), "c", metrics, err, args...)
+	logged(ctx, NewLog(&out).With("control", "c"), metrics, err, args...)
 	return out.String()
 }
 
@@ -112,13 +112,14 @@ func TestLambdaCanReadWhenALineWasWrittenAndAtWhichLevel(t *testing.T) {
 
 func TestWhatPeopleReadComesBeforeWhatIsForCloudWatch(t *testing.T) {
 	var metrics metric.Sheet
+	metrics.Set(metric.BreakerOpen, 0)
 	metrics.Add(metric.Findings, 2)
 	line := invoked(nil, metrics, "outcome", "notified")
 	want := regexp.MustCompile(
 		`^{"timestamp":"[^"]+","level":"INFO","msg":"invocation","control":"c","request_id":"r-1","outcome":"notified",` +
-			`"Control":"c","Findings":2,` +
-			`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\["Control"\]\],` +
-			`"Metrics":\[{"Name":"Findings","Unit":"Count"}\]}\]}}\n$`,
+			`"BreakerOpen":0,"Findings":2,` +
+			`"_aws":{"Timestamp":[0-9]{13},"CloudWatchMetrics":\[{"Namespace":"Warder","Dimensions":\[\[\]\],` +
+			`"Metrics":\[{"Name":"BreakerOpen","Unit":"Count"}\]}\]}}\n$`,
 	)
 	if !want.MatchString(line) {
 		t.Errorf("line %s\nwant %s", line, want)

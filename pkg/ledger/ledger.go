@@ -219,6 +219,7 @@ const (
 	addresses  = "address#"
 	mails      = "mail#"
 	mailed     = "mailed#"
+	sweeps     = "sweep#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -1034,3 +1034,27 @@ func TestLedger_LongNames(t *testing.T) {
 		t.Errorf("told again: %v, %v", first, err)
 	}
 }
+
+func TestSweep_TheLast(t *testing.T) {
+	begin := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+	l := ledger.New(new(ledger.Memory))
+	if _, ok, err := l.LastSweep(t.Context(), "a"); ok || err != nil {
+		t.Fatalf("a sweep before the first: %v", err)
+	}
+	for i := range 3 {
+		want := ledger.Sweep{At: begin.Add(time.Duration(i) * 24 * time.Hour), Open: i}
+		if err := l.KeepSweep(t.Context(), "a", want); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := l.LastSweep(t.Context(), "a"); got != want || !ok || err != nil {
+			t.Errorf("%+v, %v, %v, want %+v", got, ok, err, want)
+		}
+	}
+	again := ledger.Sweep{At: begin.Add(48*time.Hour + time.Minute), Open: 9} // in the same hour as the last
+	if err := l.KeepSweep(t.Context(), "a", again); err != nil {
+		t.Error(err)
+	}
+	if _, ok, err := l.LastSweep(t.Context(), "b"); ok || err != nil {
+		t.Errorf("the sweep of another control: %v", err)
+	}
+}

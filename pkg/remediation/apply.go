@@ -84,7 +84,7 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	a.report.Metrics.Add(metric.Changes, 1)
 	if !a.sweeping() && !a.event.Time.IsZero() {
 		// The clocks of two machines may differ by more than the time in between.
-		a.report.Metrics.Observe(metric.SecondsToChange, max(a.clock().Sub(a.event.Time).Seconds(), 0))
+		a.report.Metrics.Raise(metric.SecondsToChange, max(a.clock().Sub(a.event.Time).Seconds(), 0))
 	}
 	return nil
 }

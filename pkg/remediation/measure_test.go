@@ -40,33 +40,15 @@ const attached = `{"version":"0","id":"00000000-0000-4000-8000-000000000003",
 	"eventID":"00000000-0000-4000-9000-000000000003",
 	"userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/mallory","userName":"mallory"}}}`
 
-// measured is the metrics of a report, by name; of several values, all.
-func measured(report remediation.Report) map[string]any {
-	values := map[string]any{}
-	for _, m := range metric.All {
-		switch v := report.Metrics.Values(m); {
-		case len(v) == 1 && m != metric.SecondsToChange:
-			values[m.Name] = v[0]
-		case len(v) > 0:
+// measured is the metrics of a report, by name.
+func measured(report remediation.Report) map[string]float64 {
+	values := map[string]float64{}
+	for _, m := range append(metric.Logged, metric.Watched...) {
+		if v, ok := report.Metrics.Value(m); ok {
 			values[m.Name] = v
 		}
 	}
 	return values
-}
-
-// with is the metrics that every run has that came upon something, zero unless others says more.
-func with(others map[string]any) map[string]any {
-	all := map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 0.0,
-		"HaltedHours": 0.0}
-	maps.Copy(all, others)
-	return all
-}
-
-// idle is the same for a run that came upon nothing: it does not ask the halt switch.
-func idle(others map[string]any) map[string]any {
-	all := with(others)
-	delete(all, "HaltedHours")
-	return all
 }
 
 func TestMetrics_EveryRun(t *testing.T) {
@@ -78,9 +60,10 @@ func TestMetrics_EveryRun(t *testing.T) {
 		}
 	}
 	asIs := found(func(*remediation.Finding) {})
-	swept := map[string]any{"Sweeps": 1.0, "OpenCases": 0.0, "BreakerOpen": 0.0}
-	sweeping := func(others map[string]any) map[string]any {
-		all := with(swept)
+	type values = map[string]float64
+	// A sweep says that Warder is not halted; nothing else is measured that is 0.
+	sweeping := func(others values) values {
+		all := values{"HaltedHours": 0}
 		maps.Copy(all, others)
 		return all
 	}
@@ -90,61 +73,59 @@ func TestMetrics_EveryRun(t *testing.T) {
 		set    func(*testing.T, *remediation.Runner, *fakeaws.Account)
 		before []string // events that were handled before
 		event  string
-		want   map[string]any
+		want   values
 	}{
 		{"a sweep that finds nothing", finding(), nil, nil, sweep, sweeping(nil)},
-		{"an event about nothing", finding(), nil, nil, attached, idle(nil)},
+		{"an event about nothing", finding(), nil, nil, attached, values{}},
 		{"a sweep that changes something: nobody waited for that", asIs, nil, nil, sweep,
-			sweeping(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0})},
+			sweeping(values{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0})},
 		{"an event that leads to a change 42 seconds later", asIs, nil, nil, attached,
-			with(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": []float64{42}})},
+			values{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": 42}},
 		{"an event of a clock that is ahead", asIs, nil, nil, strings.ReplaceAll(attached, "2026-11-30T23:59:18Z",
 			"2026-12-01T00:00:05Z"),
-			with(map[string]any{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": []float64{0}})},
+			values{"Findings": 1.0, "Changes": 1.0, "Notices": 1.0, "SecondsToChange": 0}},
 		{"the same event again", asIs, nil, []string{attached}, attached,
-			map[string]any{"Findings": 0.0, "Changes": 0.0, "Notices": 0.0, "Failures": 0.0, "Skipped": 1.0,
-				"SkippedRepeated": 1.0}},
+			values{"Skipped": 1.0, "SkippedRepeated": 1.0}},
 		{"what was told this week", found(func(f *remediation.Finding) {
 			f.Changes, f.Once = nil, remediation.Once{Key: "k", For: remediation.Weekly}
 		}), nil, []string{attached}, sweep,
-			sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedRepeated": 1.0})},
+			sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedRepeated": 1.0})},
 		{"a planner that fails", func(event.Event) ([]remediation.Finding, error) { return nil, errors.New("denied") }, nil,
-			nil, sweep,
-			with(map[string]any{"Failures": 1.0})},
-		{"nonsense", asIs, nil, nil, "nonsense", idle(map[string]any{"Failures": 1.0})},
+			nil, sweep, values{"Failures": 1.0, "HaltedHours": 0}},
+		{"nonsense", asIs, nil, nil, "nonsense", values{"Failures": 1.0}},
 		{"an owner with days left", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			r.Settings.Parameters = []byte(`{"graceDays": 7}`)
 		}, nil, sweep,
-			sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedWaiting": 1.0, "OpenCases": 1.0})},
+			sweeping(values{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedWaiting": 1.0})},
 		{"an exempt user", asIs, func(_ *testing.T, _ *remediation.Runner, a *fakeaws.Account) {
 			a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{readOnly},
 				Tags: map[string]string{"warder:exempt": "all until 2027-01-31 by kim for migration"}}}})
-		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedExempt": 1.0})},
+		}, nil, sweep, sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedExempt": 1.0})},
 		{"what a person put back", asIs, func(t *testing.T, r *remediation.Runner, a *fakeaws.Account) {
 			if err := r.Ledger.SetHold(context.Background(), identified(a, detach().Changes[0]),
 				ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "r"}); err != nil {
 				t.Fatal(err)
 			}
-		}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedUndone": 1.0})},
+		}, nil, sweep, sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedUndone": 1.0})},
 		{"what is so already", found(func(f *remediation.Finding) { f.Changes[0].Target += "2" }), nil, nil, sweep,
-			sweeping(map[string]any{"Findings": 1.0, "Skipped": 1.0, "SkippedMoot": 1.0})},
+			sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedMoot": 1.0})},
 		{"a Warder that was halted a day and an hour ago", asIs,
 			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 				r.Halt = halted{r.Now().Add(-25 * time.Hour)}
-			}, nil, sweep, sweeping(map[string]any{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0,
-				"OpenCases": 1.0, "HaltedHours": 25.0})},
+			}, nil, sweep, sweeping(values{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0,
+				"HaltedHours": 25.0})},
 		{"a sweep of a halted Warder that has nothing to do", finding(),
 			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 				r.Halt = halted{r.Now().Add(-90 * time.Minute)}
-			}, nil, sweep, sweeping(map[string]any{"HaltedHours": 1.5})},
+			}, nil, sweep, sweeping(values{"HaltedHours": 1.5})},
 		{"a change over the blast radius", asIs, func(t *testing.T, r *remediation.Runner,
 			_ *fakeaws.Account) {
 			spend(t, r, 1)
 		}, nil, attached,
-			with(map[string]any{"Findings": 1.0, "Notices": 2.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0})},
+			values{"Findings": 1.0, "Notices": 2.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0}},
 		{"a sweep of a control that is stopped", finding(), func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			spend(t, r, 2)
-		}, nil, sweep, sweeping(map[string]any{"BreakerOpen": 1.0})},
+		}, nil, sweep, sweeping(nil)},
 	}
 	emitted := map[string]bool{}
 	for _, tt := range tests {
@@ -171,7 +152,7 @@ func TestMetrics_EveryRun(t *testing.T) {
 			}
 		})
 	}
-	for _, m := range metric.All {
+	for _, m := range append(metric.Logged, metric.BreakerOpen, metric.HaltedHours) {
 		if !emitted[m.Name] {
 			t.Errorf("%s is not emitted by any run", m.Name)
 		}
@@ -198,8 +179,11 @@ func TestMetrics_UnreadableSwitch(t *testing.T) {
 	if err != nil || report.Outcome != remediation.Nothing {
 		t.Errorf("%+v, %v", report, err)
 	}
-	if got := measured(report); got["HaltedHours"] != nil || got["Sweeps"] != 1.0 {
+	if got := measured(report); len(got) != 0 {
 		t.Errorf("metrics %v", got)
+	}
+	if _, swept, err := r.Ledger.LastSweep(t.Context(), r.Control.ID); err != nil || !swept {
+		t.Errorf("the sweep is not kept: %v", err)
 	}
 	if !strings.Contains(out.String(), `"level":"WARN","msg":"not measured"`) {
 		t.Errorf("log %s", out.String())

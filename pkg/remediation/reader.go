@@ -233,7 +233,9 @@ func (r *reader) halted(ctx context.Context) (why i18n.Message, err error) {
 	switch {
 	case err != nil:
 	case why.Empty():
-		r.report.Metrics.Set(metric.HaltedHours, 0)
+		if r.sweeping() { // CloudWatch bills a value in each hour
+			r.report.Metrics.Set(metric.HaltedHours, 0)
+		}
 	case !since.IsZero():
 		r.report.Metrics.Set(metric.HaltedHours, max(r.now.Sub(since).Hours(), 0))
 	}

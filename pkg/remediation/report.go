@@ -90,16 +90,11 @@ func (r *Report) skip(reason metric.Metric, n int) {
 
 // conclude completes the metrics with what the report says.
 func (r *Report) conclude() {
-	if len(r.Notices) > 0 {
-		r.Metrics.Add(metric.Notices, len(r.Notices))
-	}
+	r.Metrics.Add(metric.Notices, len(r.Notices))
 	if r.Outcome == Failed {
 		r.Metrics.Add(metric.Failures, 1)
 	}
 }
-
-// always are measured in every run: a metric without values is one of a control that did not run.
-var always = []metric.Metric{metric.Findings, metric.Changes, metric.Notices, metric.Failures, metric.Skipped}
 
 // maxReadTime is how long reading what is only measured may take.
 const maxReadTime = 5 * time.Second
@@ -122,22 +117,14 @@ func (r *run) measure(ctx context.Context, whole bool) {
 	if !whole || !r.sweeping() {
 		return
 	}
-	r.report.Metrics.Set(metric.Sweeps, 1)
 	open, err := r.cases.open(ctx)
-	if warn(err); err == nil {
-		for _, c := range open {
-			r.log.InfoContext(ctx, "case", caseAttrs(c)...)
-		}
-		r.report.Metrics.Set(metric.OpenCases, float64(len(open)))
+	if warn(err); err != nil {
+		return
 	}
-	breaker, err := r.Ledger.Breaker(ctx, r.Control.ID)
-	if warn(err); err == nil {
-		tripped := 0.0
-		if !breaker.Tripped.IsZero() {
-			tripped = 1
-		}
-		r.report.Metrics.Set(metric.BreakerOpen, tripped)
+	for _, c := range open {
+		r.log.InfoContext(ctx, "case", caseAttrs(c)...)
 	}
+	warn(r.Ledger.KeepSweep(ctx, r.Control.ID, ledger.Sweep{At: r.Now(), Open: len(open)}))
 }
 
 func caseAttrs(c ledger.Case) []any {

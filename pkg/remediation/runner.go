@@ -106,9 +106,6 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 		report.Reason = r.render(i18n.T("Warder's own change"))
 		return report, nil
 	}
-	for _, m := range always {
-		report.Metrics.Add(m, 0)
-	}
 	record, err := r.begin(ctx, ledger.Run{
 		Control: r.Control.ID, Key: report.Event, Event: describe(e), Mode: string(r.Settings.Mode), Happened: happened(e),
 		Holder: by.ID, Until: now.Add(by.Left),

@@ -69,6 +69,11 @@ func RenderAlarm(a Alarm, language settings.Language) Post {
 	return fit(language, func(s *sheet) Post { return s.alarm(a) })
 }
 
+// on reports whether the alarm is on. What waits for something that comes every day is on without data.
+func (a Alarm) on() bool {
+	return a.State == "ALARM" || a.State == "INSUFFICIENT_DATA" && strings.HasSuffix(a.Name, "-missing")
+}
+
 // advice says what an alarm means and what to do, by its name.
 func (a Alarm) advice() i18n.Message {
 	name := strings.TrimPrefix(a.Name, settings.Product+"-")
@@ -82,20 +87,22 @@ func (a Alarm) advice() i18n.Message {
 	case "halted":
 		return i18n.T("Warder has been halted for hours: it notifies, and changes nothing. Who halted it and why: make " +
 			"doctor. To end it: make resume.")
+	case "delivery":
+		return i18n.T("AWS throttled functions, or could neither deliver nor keep an event. The daily check names them in its " +
+			"notice. Fix the cause: make doctor.")
+	case "breaker":
+		return i18n.T("A control has stopped itself: too many changes in an hour were due. Its notice says which control, and " +
+			"what is pending. If that is right: make release CONTROL=name REASON=\"why\". If not: make halt REASON=\"why\".")
+	case "errors":
+		return i18n.T("Functions failed several times within an hour. Which and why: the saved query warder/failures. What " +
+			"failed in every try is kept in the queue Failed.")
 	case "no-sweep":
-		return i18n.T("A control has not completed a sweep in time. The alarms that end in -sweep say which one.")
+		return i18n.T("A control has not completed a sweep in time. The daily check names it in its notice. Sweep now and " +
+			"read the answer: make sweep CONTROL=name.")
 	}
-	if id, ok := strings.CutSuffix(name, "-breaker"); ok {
-		return i18n.T("%s has stopped itself: too many changes in an hour were due. Read what is pending, in its notice or "+
-			"in the saved query warder/last actions. If that is right: make release CONTROL=%[1]s REASON=\"why\". If not: "+
-			"make halt REASON=\"why\".", id)
-	}
-	if id, ok := strings.CutSuffix(name, "-errors"); ok {
-		return i18n.T("The function %s failed or was throttled several times within an hour. Read why in the saved query "+
-			"warder/failures. What failed in every try is kept in the queue Failed.", settings.FunctionName(id))
-	}
-	if id, ok := strings.CutSuffix(name, "-sweep"); ok {
-		return i18n.T("%s has not completed a sweep in time. Sweep now and read the answer: make sweep CONTROL=%[1]s.", id)
+	if id, ok := strings.CutSuffix(name, "-missing"); ok {
+		return i18n.T("%s has not run for more than a day: whether Warder is as it was deployed is not known. Find out who "+
+			"disabled its rule or its function: make doctor.", settings.FunctionName(id))
 	}
 	return i18n.T("The description of the alarm in CloudWatch says what to do.")
 }
@@ -119,10 +126,10 @@ func (a Alarm) console() string {
 
 func (s *sheet) alarm(a Alarm) Post {
 	emoji, color := "⚪", "#8d8d8d"
-	switch a.State {
-	case "ALARM":
+	switch {
+	case a.on():
 		emoji, color = "🚨", "#b3001b"
-	case "OK":
+	case a.State == "OK":
 		emoji, color = "✅", "#2f9e44"
 	}
 	head := fmt.Sprintf("%s %s · ", emoji, s.line(a.State, 30))
@@ -137,7 +144,7 @@ func (s *sheet) alarm(a Alarm) Post {
 		Blocks:    append([]api.Block{header(head + title)}, what.all...),
 		Color:     color,
 		Details:   why.all,
-		Broadcast: a.State == "ALARM",
+		Broadcast: a.on(),
 	}
 	if address := a.console(); address != "" {
 		link := api.NewRichTextSectionLinkElement(address, "CloudWatch", bold)

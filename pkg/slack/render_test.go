@@ -292,15 +292,26 @@ func TestParseAlarm(t *testing.T) {
 	}
 }
 
+// What waits for something that comes every day is on when there is no data. Of others that says nothing.
+func TestRenderAlarm_OnWithoutData(t *testing.T) {
+	for name, want := range map[string]bool{"warder-check-warder-missing": true, "warder-breaker": false} {
+		post := RenderAlarm(Alarm{Name: name, State: "INSUFFICIENT_DATA", Before: "OK", Changed: noon}, settings.English)
+		if post.Broadcast != want || strings.HasPrefix(post.Text, "🚨") != want {
+			t.Errorf("%s: broadcast %v, %s", name, post.Broadcast, post.Text)
+		}
+	}
+}
+
 // What to do about an alarm is said by its name: the message that it comes with may be anybody's.
 func TestRenderAlarm_Advice(t *testing.T) {
 	for name, want := range map[string]string{
 		"warder-failed": "make redrive", "warder-undelivered": "make doctor", "warder-halted": "make resume",
-		"warder-no-sweep":                     "that end in -sweep",
-		"warder-detach-direct-policy-breaker": "make release CONTROL=detach-direct-policy REASON=",
-		"warder-detach-direct-policy-errors":  "warder-detach-direct-policy failed",
-		"warder-detach-direct-policy-sweep":   "make sweep CONTROL=detach-direct-policy.",
-		"warder-detach-direct-policy":         "The description of the alarm in CloudWatch",
+		"warder-no-sweep":             "make sweep CONTROL=name.",
+		"warder-breaker":              "make release CONTROL=name REASON=",
+		"warder-errors":               "saved query warder/failures",
+		"warder-delivery":             "make doctor",
+		"warder-check-warder-missing": "warder-check-warder has not run",
+		"warder-other":                "The description of the alarm in CloudWatch",
 	} {
 		for _, language := range []settings.Language{settings.English, settings.Korean} {
 			a, ok := ParseAlarm([]byte(strings.ReplaceAll(alarm, "warder-failed", name)), "111122223333", "us-east-1")
@@ -381,8 +392,7 @@ func TestRender_Korean(t *testing.T) {
 	names = regexp.MustCompile(names.String() + `|warder-[a-z-]+|detach-direct-policy|[-]?sweep|release|CONTROL|halt|` +
 		`redrive|doctor|resume|Failed|Fa\.\.\.|Undelivered|warder/(failures|last actions)`)
 	for _, name := range []string{
-		"failed", "undelivered", "halted", "no-sweep", "x", "detach-direct-policy-breaker", "detach-direct-policy-errors",
-		"detach-direct-policy-sweep",
+		"failed", "undelivered", "halted", "no-sweep", "x", "breaker", "errors", "delivery", "check-warder-missing",
 	} {
 		koreanOnly(
 			t,

@@ -208,13 +208,13 @@ var stored = []string{
 // the local account answers from the template and from what was changed: the attacks blind-daily-* try it.
 var compared = []string{
 	"cloudformation:GetTemplate", "cloudformation:ListStackResources", "cloudformation:ListStacks",
-	"cloudwatch:DescribeAlarms", "lambda:ListEventSourceMappings",
+	"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:ListEventSourceMappings",
 	"dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:GetResourcePolicy",
 	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
 	"iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "kms:DescribeKey", "kms:GetKeyPolicy",
 	"lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration", "lambda:GetFunctionEventInvokeConfig",
 	"lambda:GetPolicy", "lambda:ListFunctionUrlConfigs", "logs:DescribeLogGroups",
-	"sns:GetDataProtectionPolicy", "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes",
+	"logs:DescribeMetricFilters", "sns:GetDataProtectionPolicy", "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes",
 	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes",
 }
 

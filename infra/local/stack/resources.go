@@ -74,7 +74,6 @@ func init() { // they call resolve, which calls them
 	makers = map[string]makeFunc{
 		"AWS::Chatbot::CustomAction":                 of((*maker).customAction),
 		"AWS::CloudWatch::Alarm":                     of((*maker).alarm),
-		"AWS::CloudWatch::CompositeAlarm":            of((*maker).compositeAlarm),
 		"AWS::CloudWatch::Dashboard":                 of((*maker).dashboard),
 		"AWS::Config::ConfigRule":                    of((*maker).configRule),
 		"AWS::DynamoDB::Table":                       of((*maker).table),
@@ -91,6 +90,7 @@ func init() { // they call resolve, which calls them
 		"AWS::Lambda::Function":                      of((*maker).function),
 		"AWS::Lambda::Permission":                    of((*maker).permission),
 		"AWS::Logs::LogGroup":                        of((*maker).logGroup),
+		"AWS::Logs::MetricFilter":                    of((*maker).metricFilter),
 		"AWS::Logs::QueryDefinition":                 of((*maker).queryDefinition),
 		"AWS::S3::Bucket":                            of((*maker).bucket),
 		"AWS::S3::BucketPolicy":                      of((*maker).bucketPolicy),
@@ -138,12 +138,6 @@ func (m *maker) alarm(name string, p cloudwatch.PutMetricAlarmInput) (made, erro
 	return with(*p.AlarmName, "Arn", m.arn("cloudwatch", "alarm:"+*p.AlarmName)), err
 }
 
-func (m *maker) compositeAlarm(name string, p cloudwatch.PutCompositeAlarmInput) (made, error) {
-	p.AlarmName = or(p.AlarmName, name)
-	_, err := m.CloudWatch.PutCompositeAlarm(m.ctx, &p)
-	return with(*p.AlarmName, "Arn", m.arn("cloudwatch", "alarm:"+*p.AlarmName)), err
-}
-
 func (m *maker) dashboard(name string, p cloudwatch.PutDashboardInput) (made, error) {
 	p.DashboardName = or(p.DashboardName, name)
 	_, err := m.CloudWatch.PutDashboard(m.ctx, &p)
@@ -152,6 +146,12 @@ func (m *maker) dashboard(name string, p cloudwatch.PutDashboardInput) (made, er
 
 // queryDefinition stands for a saved query, which moto cannot keep. It does nothing but be found by people,
 // in a console that the local account does not have.
+func (m *maker) metricFilter(name string, p cloudwatchlogs.PutMetricFilterInput) (made, error) {
+	p.FilterName = or(p.FilterName, name)
+	_, err := m.Logs.PutMetricFilter(m.ctx, &p)
+	return with(*p.FilterName), err
+}
+
 func (m *maker) queryDefinition(name string, _ struct{ Name, QueryString string }) (made, error) {
 	return with(name), nil
 }
@@ -375,7 +375,7 @@ func (m *maker) function(name string, p struct {
 	Role                string
 	Timeout, MemorySize int
 	Environment         struct{ Variables map[string]string }
-	LoggingConfig       struct{ LogGroup, LogFormat, ApplicationLogLevel string }
+	LoggingConfig       struct{ LogGroup, LogFormat, ApplicationLogLevel, SystemLogLevel string }
 }) (made, error) {
 	name = *or(p.FunctionName, name)
 	m.functions[name] = &Function{ // with Lambda's defaults

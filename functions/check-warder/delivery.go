@@ -1,0 +1,180 @@
+package checkwarder
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/metric"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+const (
+	// sweepEvery is how often a sweep has to come to its end: once a day, and it takes its time. What a check looks back
+	// on is as long, so that one that comes late leaves out nothing.
+	sweepEvery = 26 * time.Hour
+	// throttledAnHour is how often a function may be started in vain within an hour: an event that is tried again later
+	// with success is nothing to report.
+	throttledAnHour = 3
+	// mostMetrics is how many metrics CloudWatch returns at once.
+	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+	mostMetrics = 500
+)
+
+// A fault is what a metric of AWS counts of a function or a rule when an event may be lost.
+type fault struct {
+	namespace, metric string
+	dimensions        []string // their names; the first is that of the resource
+	severity          control.Severity
+	atLeast           float64 // within an hour
+	text              func(name string, times int) i18n.Message
+}
+
+// faults are those of each type of resource. CloudWatch has no values where nothing happened.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+var faults = map[string][]fault{
+	"AWS::Lambda::Function": {
+		{"AWS/Lambda", "DestinationDeliveryFailures", []string{"FunctionName"}, critical, 1,
+			func(name string, times int) i18n.Message {
+				return i18n.T("What the function %s could not handle was not kept either, %d times within an hour: these events "+
+					"are lost.", name, times)
+			}},
+		{"AWS/Lambda", "Throttles", []string{"FunctionName"}, high, throttledAnHour,
+			func(name string, times int) i18n.Message {
+				return i18n.T("The function %s was throttled %d times within an hour: what it is for came late, or not at all.",
+					name, times)
+			}},
+	},
+	"AWS::Events::Rule": {
+		{"AWS/Events", "InvocationsFailedToBeSentToDlq", []string{"RuleName", "EventBusName"}, critical, 1,
+			func(name string, times int) i18n.Message {
+				return i18n.T("Events of the rule %s were neither delivered nor kept, %d times within an hour: they are lost.",
+					name, times)
+			}},
+	},
+}
+
+// delivery checks that AWS has lost no event of the stack since the last check.
+func (c *checker) delivery(ctx context.Context) {
+	type asked struct {
+		fault
+		name string
+	}
+	var all []asked
+	var queries []types.MetricDataQuery
+	for _, r := range c.stack.Resources {
+		name, bus := r.Name, ""
+		if r.Type == "AWS::Events::Rule" {
+			bus, name = c.stack.Rule(r)
+		}
+		for _, f := range faults[r.Type] {
+			dimensions := []types.Dimension{{Name: &f.dimensions[0], Value: &name}}
+			if bus != "" {
+				dimensions = append(dimensions, types.Dimension{Name: &f.dimensions[1], Value: &bus})
+			}
+			queries = append(queries, types.MetricDataQuery{
+				Id: aws.String("m" + strconv.Itoa(len(all))), MetricStat: &types.MetricStat{
+					Metric: &types.Metric{Namespace: &f.namespace, MetricName: &f.metric, Dimensions: dimensions},
+					Period: aws.Int32(int32(time.Hour / time.Second)), Stat: aws.String("Sum"),
+				},
+			})
+			all = append(all, asked{f, name})
+		}
+	}
+	lost := 0
+	end := c.Now().Truncate(time.Minute)
+	for some := range slices.Chunk(queries, mostMetrics) {
+		pages := cloudwatch.NewGetMetricDataPaginator(c.alarms, &cloudwatch.GetMetricDataInput{
+			MetricDataQueries: some, StartTime: aws.Time(end.Add(-sweepEvery)), EndTime: &end,
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx, func(o *cloudwatch.Options) { o.Region = c.region })
+			if err != nil {
+				c.unread(high, c.stack.Name, i18n.T("metrics of stack"), err)
+				return
+			}
+			for _, result := range page.MetricDataResults {
+				i, err := strconv.Atoi(strings.TrimPrefix(aws.ToString(result.Id), "m"))
+				if err != nil || i < 0 || i >= len(all) || len(result.Values) == 0 {
+					continue
+				}
+				if most := slices.Max(result.Values); most >= all[i].atLeast {
+					lost++
+					c.differs(all[i].severity, all[i].name, all[i].text(all[i].name, int(most)))
+				}
+			}
+		}
+	}
+	c.measured(metric.DeliveryFaults, lost)
+}
+
+// standing measures what the controls are at: their last sweeps, the cases that were open then, and which of them are
+// stopped by their blast radius. A sweep is overdue when it could have come to its end since its rule was deployed.
+func (c *checker) standing(ctx context.Context) {
+	controls, err := c.controls()
+	if err != nil {
+		return // said by complete
+	}
+	stopped, open, overdue := 0, 0, 0
+	for _, control := range controls {
+		if control.Tool {
+			continue
+		}
+		breaker, err := c.Ledger.Breaker(ctx, control.ID)
+		if err != nil {
+			c.unread(high, settings.TableName, i18n.T("table"), err)
+			return
+		}
+		if !breaker.Tripped.IsZero() {
+			stopped++
+		}
+		if control.Schedule == "" {
+			continue
+		}
+		last, _, err := c.Ledger.LastSweep(ctx, control.ID)
+		if err != nil {
+			c.unread(high, settings.TableName, i18n.T("table"), err)
+			return
+		}
+		open += last.Open
+		since, scheduled := c.scheduled(control.ID)
+		if last.At.After(since) {
+			since = last.At
+		}
+		if scheduled && c.Now().Sub(since) > sweepEvery {
+			overdue++
+			c.differs(critical, settings.FunctionName(control.ID), i18n.T("The control %s has not completed a sweep since %s: "+
+				"what its events missed is not found, and pending changes are not made. Sweep now and read the answer: "+
+				"make sweep CONTROL=%[1]s", control.ID, i18n.Minute(since)))
+		}
+	}
+	c.measured(metric.BreakerOpen, stopped)
+	c.measured(metric.OpenCases, open)
+	c.measured(metric.OverdueSweeps, overdue)
+}
+
+// measured adds to a metric what was found in a stack. 0 is measured as well: it ends an alarm, once a day. What could
+// not be read leaves the alarm as it is.
+func (c *checker) measured(m metric.Metric, n int) {
+	has, _ := c.state.Value(m)
+	c.state.Set(m, has+float64(n))
+}
+
+// scheduled says since when the rule of a control's schedule is as it is; ok is false without one that is enabled.
+func (c *checker) scheduled(id string) (since time.Time, ok bool) {
+	for _, r := range c.stack.Of("AWS::Events::Rule") {
+		if r.Text("ScheduleExpression") != "" && r.Text("State") != "DISABLED" && owner(r) == id {
+			return r.Changed, true
+		}
+	}
+	return time.Time{}, false
+}
