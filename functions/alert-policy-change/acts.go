@@ -121,6 +121,8 @@ var acts = map[string]map[string]act{
 			i18n.T("created a console password for %s", user)},
 		"UpdateLoginProfile": {i18n.T("Console password changed"), medium, "", asItIs,
 			i18n.T("changed the console password of %s", user)},
+		"ChangePassword": {i18n.T("Console password changed"), low, "", asItIs,
+			i18n.T("changed the console password of %s", user)},
 		"DeleteLoginProfile": {i18n.T("Console password deleted"), low, "", asItIs,
 			i18n.T("deleted the console password of %s", user)},
 		"CreateAccessKey": {i18n.T("Access key created"), medium, "", asItIs,

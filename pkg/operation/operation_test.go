@@ -81,6 +81,12 @@ var services = []struct {
 	{"ram", "ram.amazonaws.com", ""},
 	{"eks", "eks.amazonaws.com", "Access|IdentityProviderConfig|PodIdentity|UpdateClusterConfig"},
 	{"ecr", "ecr.amazonaws.com", "Policy|Replication"},
+	{"account", "account.amazonaws.com", ""},
+	{"macie2", "macie2.amazonaws.com", "^(Disable|Disassociate)|(Create|Update)FindingsFilter$|Session$"},
+	{"inspector2", "inspector2.amazonaws.com", "^Disable|^DisassociateMember|(Create|Update)Filter$"},
+	{"detective", "detective.amazonaws.com", "^(Disable|Disassociate)|DeleteGraph"},
+	{"wafv2", "wafv2.amazonaws.com", "^(Delete|Disassociate)WebACL|DeleteLogging"},
+	{"waf-regional", "waf-regional.amazonaws.com", "^(Delete|Disassociate)WebACL|DeleteLogging"},
 	{"secretsmanager", "secretsmanager.amazonaws.com", "ResourcePolicy|Replic"},
 }
 
