@@ -144,7 +144,7 @@ func (t trusted) with(c *event.APICall, principals []string) (control.Severity, 
 		switch {
 		case strings.EqualFold(name, "all") || strings.ContainsAny(name, "*"):
 			return critical, everybody
-		case name != "" && !t.known(c, name) && !slices.Contains(outside, name):
+		case name != "" && name != "none" && !t.known(c, name) && !slices.Contains(outside, name):
 			outside = append(outside, name)
 		}
 	}
@@ -420,6 +420,16 @@ func open(block string) bool {
 }
 
 func cluster(c *event.APICall) (control.Severity, i18n.Message) {
+	silent := false
+	walk(c.Request.Object("logging"), func(_ string, value any) bool {
+		if on, ok := (event.Fields{"": value}).Object("").Bool("enabled"); ok && !on {
+			silent = true
+		}
+		return true
+	})
+	if silent {
+		return high, i18n.T("Its control plane does not record everything any more.")
+	}
 	if !slices.Contains(values(c.Request, "endpointPublicAccess"), "true") {
 		return nothing, asTheKind
 	}
