@@ -130,8 +130,10 @@ func (d *day) terraform() {
 		d.call(who, "s3", "PutBucketPublicAccessBlock", object{"bucketName": bucket, "PublicAccessBlockConfiguration": object{
 			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true}})
 		d.call(who, "s3", "PutBucketPolicy", object{"bucketName": bucket, "bucketPolicy": object{"Version": "2012-10-17",
-			"Statement": []object{{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::" + bucket + "/*",
-				"Condition": object{"Bool": object{"aws:SecureTransport": "false"}}}}}})
+			"Statement": []object{
+				{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::" + bucket + "/*",
+					"Condition": object{"Bool": object{"aws:SecureTransport": "false"}}},
+			}}})
 		d.call(who, "s3", "GetBucketAcl", object{"bucketName": bucket})
 		d.call(who, "lambda", "CreateFunction20150331", object{"functionName": name, "runtime": "python3.13",
 			"role": "arn:aws:iam::" + homeAccount + ":role/" + name})
@@ -142,8 +144,13 @@ func (d *day) terraform() {
 		d.call(who, "sns", "SetTopicAttributes", object{"topicArn": topic, "attributeName": "KmsMasterKeyId",
 			"attributeValue": "alias/shop"})
 		d.call(who, "sqs", "CreateQueue", object{"queueName": name})
-		d.call(who, "sqs", "SetQueueAttributes", object{"queueUrl": "https://sqs.us-east-1.amazonaws.com/" + homeAccount + "/" +
-			name, "attributes": object{"VisibilityTimeout": "60"}})
+		d.call(
+			who,
+			"sqs",
+			"SetQueueAttributes",
+			object{"queueUrl": "https://sqs.us-east-1.amazonaws.com/" + homeAccount + "/" +
+				name, "attributes": object{"VisibilityTimeout": "60"}},
+		)
 		d.call(who, "logs", "CreateLogGroup", object{"logGroupName": "/aws/lambda/" + name})
 		d.call(who, "logs", "PutRetentionPolicy", object{"logGroupName": "/aws/lambda/" + name, "retentionInDays": 30})
 		d.call(who, "monitoring", "PutMetricAlarm", object{"alarmName": name + "-errors", "metricName": "Errors"})
@@ -161,7 +168,12 @@ func (d *day) terraform() {
 	}
 	d.call(who, "ec2", "CreateFlowLogs", object{"CreateFlowLogsRequest": object{"ResourceType": "VPC"}})
 	d.call(who, "rds", "CreateDBInstance", object{"dBInstanceIdentifier": "shop", "publiclyAccessible": false})
-	d.call(who, "ec2", "ModifyVpcAttribute", object{"vpcId": "vpc-0123456789abcdef0", "enableDnsHostnames": object{"value": true}})
+	d.call(
+		who,
+		"ec2",
+		"ModifyVpcAttribute",
+		object{"vpcId": "vpc-0123456789abcdef0", "enableDnsHostnames": object{"value": true}},
+	)
 }
 
 // cdk deploys five stacks: CloudFormation makes the calls with the execution role.
@@ -328,7 +340,11 @@ func TestDay(t *testing.T) {
 	urgent := told[string(control.High)] + told[string(control.Critical)]
 	t.Logf("%d records, %d runs, notices %v, %d changes", len(d.records), starts, told, changed)
 	if urgent == 0 || urgent*100 > len(d.records) {
-		t.Errorf("%d notices of high or above for %d records, want some, and at most one for a hundred", urgent, len(d.records))
+		t.Errorf(
+			"%d notices of high or above for %d records, want some, and at most one for a hundred",
+			urgent,
+			len(d.records),
+		)
 	}
 	if all := urgent + told[string(control.Medium)] + told[string(control.Low)]; all*10 > len(d.records) {
 		t.Errorf("%d notices for %d records, want at most one for ten", all, len(d.records))

@@ -20,10 +20,15 @@ func callers() map[string]caller {
 	}
 	return map[string]caller{
 		"user": user, "user of a template": templated,
-		"role":            role("/", "example-role", "example-user", "203.0.113.24"),
-		"template":        role("/", "example-role", "example-user", "cloudformation.amazonaws.com"),
-		"instance":        role("/", "web", "i-0abc1234def567890", "10.0.1.7"),
-		"identity center": role("/aws-service-role/sso.amazonaws.com/", "AWSServiceRoleForSSO", "AWS-SSO", "sso.amazonaws.com"),
+		"role":     role("/", "example-role", "example-user", "203.0.113.24"),
+		"template": role("/", "example-role", "example-user", "cloudformation.amazonaws.com"),
+		"instance": role("/", "web", "i-0abc1234def567890", "10.0.1.7"),
+		"identity center": role(
+			"/aws-service-role/sso.amazonaws.com/",
+			"AWSServiceRoleForSSO",
+			"AWS-SSO",
+			"sso.amazonaws.com",
+		),
 		"root": {object{"type": "Root", "principalId": homeAccount, "accountId": homeAccount,
 			"arn": "arn:aws:iam::" + homeAccount + ":root"}, "203.0.113.24", "Mozilla/5.0"},
 	}

@@ -74,7 +74,8 @@ func newWorld(t *testing.T, state fakeaws.State, mode control.Mode) *world {
 				Owners: settings.Owners{Tags: []string{"owner"}}, Account: homeAccount, Table: "warder", Halt: "/warder/halt",
 				Topic:      "arn:aws:sns:us-east-1:" + homeAccount + ":warder",
 				Quarantine: settings.Quarantine{Key: policies + change.KeyQuarantine, Outside: policies + change.OutsideQuarantine},
-				Roles:      []string{"warder-self"}, EventClock: true, Own: settings.Own{Stack: "warder"}, Reach: settings.Reach{All: true},
+				Roles:      []string{"warder-self"}, EventClock: true, Own: settings.Own{Stack: "warder"},
+				Reach: settings.Reach{All: true},
 			}
 		},
 	}

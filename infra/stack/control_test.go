@@ -26,7 +26,10 @@ func ofAccount(t *testing.T, raw json.RawMessage) map[string]any {
 
 // sorted are patterns in the order of their texts: in a template the tenth rule comes before the second.
 func sorted(patterns []any) []any {
-	return slices.SortedFunc(slices.Values(patterns), func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return slices.SortedFunc(
+		slices.Values(patterns),
+		func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) },
+	)
 }
 
 func TestRules_PatternsOfControlJSON(t *testing.T) {

@@ -124,8 +124,11 @@ func (c cause) fold(ctx context.Context, r *recorder, entry *ledger.Entry) error
 	default:
 		entry.Notify = quiet
 		r.report.skip(metric.SkippedRepeated, 1)
-		r.report.note(Skipped, r.render(i18n.T("one of %d by the same caller within %s: recorded, and not notified one by one",
-			place, i18n.Period(Quiet))))
+		r.report.note(
+			Skipped,
+			r.render(i18n.T("one of %d by the same caller within %s: recorded, and not notified one by one",
+				place, i18n.Period(Quiet))),
+		)
 		return nil
 	}
 	entry.Facts = append([]notice.Fact{r.fact(more)}, entry.Facts...)
