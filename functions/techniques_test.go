@@ -229,7 +229,7 @@ func links(ids []string) string {
 }
 
 // The numbers of techniques that are reported and acted on may rise.
-const leastHeard, leastActed = 25, 4
+const leastHeard, leastActed = 25, 6
 
 func TestTechniques(t *testing.T) {
 	heard, acted := 0, 0
