@@ -321,6 +321,9 @@ func (v *scan) finding(
 	if !known && !there {
 		return nil, nil
 	}
+	if rest, denies := policy.OnlyDenies(document); denies && rest == document && change.IsMFALock(d.target) {
+		return nil, nil // require-mfa has put it there, and takes it off
+	}
 	if !known {
 		made, together := v.rightsOf(user, d, documents)
 		found = byDocument(d, document)

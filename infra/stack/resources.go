@@ -297,6 +297,8 @@ func newQuarantine(stack awscdk.Stack, s settings.Settings) (arns settings.Quara
 		"Denies everything to a user whose access key is known to others")
 	arns.Outside = deny("OutsideQuarantine", change.OutsideQuarantine, quarantine.OutsideDocument(s.AllowedNetworks),
 		"Denies what comes from outside the allowed networks to a user who signed in from there")
+	deny("MFALock", change.MFALock, quarantine.MFADocument(),
+		"Denies a console user without MFA everything but to set up MFA and to change the password")
 	return arns
 }
 

@@ -56,6 +56,8 @@ type IAM interface {
 	DeleteUserPermissionsBoundary(context.Context, *iam.DeleteUserPermissionsBoundaryInput,
 		...func(*iam.Options)) (*iam.DeleteUserPermissionsBoundaryOutput, error)
 
+	MFA
+
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
 	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput,
@@ -74,6 +76,7 @@ func ForIAM(api IAM) Registry {
 		permissionsBoundary{named(PermissionsBoundary)},
 		quarantine{managedUserPolicy{named(Quarantine)}},
 		quarantineGroup{groupMembership{named(QuarantineGroup)}},
+		mfaLift{named(MFALift)},
 		roleSessions{named(RoleSessions)},
 	)
 }

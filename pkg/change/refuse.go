@@ -224,6 +224,14 @@ func (k quarantineGroup) Refuses(ctx context.Context, c Change) (why i18n.Messag
 	return k.room(ctx, c)
 }
 
+// Refuses implements [Conditional]: there is no room any more for what was taken off.
+func (k mfaLift) Refuses(ctx context.Context, c Change) (why i18n.Message, err error) {
+	if IsQuarantine(c.Target) {
+		return managedUserPolicy{k.iamKind}.Refuses(ctx, c)
+	}
+	return quarantineGroup{groupMembership{k.iamKind}}.Refuses(ctx, c)
+}
+
 // Refuses implements [Conditional]: the policy cannot be a boundary any more.
 func (k permissionsBoundary) Refuses(ctx context.Context, c Change) (why i18n.Message, err error) {
 	if c.After != "" {
@@ -234,4 +242,5 @@ func (k permissionsBoundary) Refuses(ctx context.Context, c Change) (why i18n.Me
 
 var _ = []Conditional{
 	managedUserPolicy{}, inlineUserPolicy{}, groupMembership{}, quarantineGroup{}, permissionsBoundary{}, quarantine{},
+	mfaLift{},
 }

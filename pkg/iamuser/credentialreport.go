@@ -28,6 +28,7 @@ type ReportUser struct {
 	Name     string
 	Created  time.Time
 	Password ReportPassword
+	MFA      bool // has an MFA device, of whatever kind
 	Keys     [2]ReportKey
 }
 
@@ -156,7 +157,9 @@ func split(line []byte) ([]string, error) {
 const root = "<root_account>"
 
 func required() []string {
-	names := []string{"user", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"}
+	names := []string{
+		"user", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed", "mfa_active",
+	}
 	for _, key := range keyColumns {
 		names = append(names, key.active, key.rotated, key.used)
 	}
@@ -182,6 +185,7 @@ func (r *row) user() ReportUser {
 		Name: strings.Clone(r.fields[r.columns["user"]]), Created: r.time("user_creation_time"),
 		Password: ReportPassword{Enabled: r.flag("password_enabled"), Used: r.time("password_last_used"),
 			Changed: r.time("password_last_changed")},
+		MFA: r.flag("mfa_active"),
 	}
 	for i, key := range keyColumns {
 		u.Keys[i] = ReportKey{Active: r.flag(key.active), Rotated: r.time(key.rotated), Used: r.time(key.used)}

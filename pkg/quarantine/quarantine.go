@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -39,8 +41,12 @@ const MaxDocument = 6144
 const attachable = 10
 
 type statement struct {
-	Sid, Effect, Action, Resource string
-	Condition                     map[string]map[string]any `json:",omitempty"`
+	Sid, Effect string
+	Action      any                       `json:",omitempty"` // a text or several
+	NotAction   []string                  `json:",omitempty"`
+	Resource    string                    `json:",omitempty"`
+	NotResource []string                  `json:",omitempty"`
+	Condition   map[string]map[string]any `json:",omitempty"`
 }
 
 func document(statements ...statement) string {
@@ -86,6 +92,78 @@ func OutsideDocument(networks []netip.Prefix) string {
 		deny("WarderDeniesFromOutsideByEndpoint", "false", "NotIpAddress", "aws:VpcSourceIp", networks),
 		deny("WarderDeniesByForeignEndpoint", "false", "StringNotEquals", "aws:VpceAccount", "${aws:PrincipalAccount}"),
 	)
+}
+
+// setUp is what somebody without MFA may do in the console, about nobody but themselves: set it up, change the password,
+// and see what is needed for it. It is what AWS's own example leaves.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html
+var setUp = []string{
+	"iam:ChangePassword", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:GetLoginProfile", "iam:GetMFADevice",
+	"iam:GetUser", "iam:ListMFADevices", "iam:ResyncMFADevice",
+}
+
+// see is what is asked about the account for that.
+var see = []string{
+	"iam:GetAccountPasswordPolicy", "iam:GetAccountSummary", "iam:ListVirtualMFADevices", "sts:GetSessionToken",
+}
+
+// MFADocument is the policy of a console user without MFA: in a session of the console that was begun without MFA it
+// denies everything but to set up one's own MFA and to change one's own password.
+//
+// A request that is signed with an access key has no aws:MultiFactorAuthPresent, which Bool does not take for false: what
+// programs do with the user's keys goes on. A session that GetSessionToken or the console made without MFA has it, and it
+// is false then.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
+func MFADocument() string {
+	without := map[string]map[string]any{"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+	return document(
+		statement{
+			Sid: "WarderDeniesWithoutMFA", Effect: "Deny", NotAction: slices.Concat(setUp, see), Resource: "*",
+			Condition: without,
+		},
+		statement{
+			Sid: "WarderDeniesOthersWithoutMFA", Effect: "Deny", Action: setUp, NotResource: []string{
+				"arn:*:iam::*:user/${aws:username}", "arn:*:iam::*:user/*/${aws:username}", "arn:*:iam::*:mfa/*",
+			}, Condition: without,
+		},
+	)
+}
+
+// MFA is the ARN of the policy that [MFADocument] is in, which the stack puts beside the others.
+func MFA(f settings.Function) string {
+	return strings.TrimSuffix(f.Quarantine.Key, change.KeyQuarantine) + change.MFALock
+}
+
+// Lifts are the changes that take the MFA lock off a user: none if the user is not locked.
+func Lifts(ctx context.Context, api API, user, policy string) (lifts []change.Change, err error) {
+	_, name, _ := strings.Cut(policy, change.QuarantinePath)
+	lift := change.Change{Kind: change.MFALift, Subject: user}
+	policies := iam.NewListAttachedUserPoliciesPaginator(api, &iam.ListAttachedUserPoliciesInput{UserName: &user})
+	for page, err := range iamuser.Pages(ctx, policies, "list attached policies of "+user) {
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.AttachedPolicies {
+			if change.SameName(aws.ToString(p.PolicyArn), policy) {
+				lift.Target, lift.Before = policy, change.Attached
+				lifts = append(lifts, lift)
+			}
+		}
+	}
+	groups := iam.NewListGroupsForUserPaginator(api, &iam.ListGroupsForUserInput{UserName: &user})
+	for page, err := range iamuser.Pages(ctx, groups, "list groups of "+user) {
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page.Groups {
+			if change.SameName(aws.ToString(g.GroupName), name) {
+				lift.Target, lift.Before = name, change.Member
+				lifts = append(lifts, lift)
+			}
+		}
+	}
+	return lifts, nil
 }
 
 // API is the operations that a user's room for a quarantine is found with.

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-aws/warder/pkg/policy"
 	"github.com/warder-aws/warder/pkg/quarantine"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
+	"github.com/warder-aws/warder/pkg/test/iamsim"
 )
 
 const (
@@ -126,13 +127,60 @@ func TestTheKeyQuarantineDeniesEverything(t *testing.T) {
 }
 
 func TestOtherControlsTakeTheDocumentsForWhatTheyAre(t *testing.T) {
-	for _, document := range []string{quarantine.KeyDocument(),
+	for _, document := range []string{quarantine.KeyDocument(), quarantine.MFADocument(),
 		quarantine.OutsideDocument([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})} {
 		if denies, err := policy.Denies(document); !denies || err != nil {
 			t.Errorf("Denies = %v, %v: %s", denies, err, document)
 		}
 		if administers, err := policy.Administers(document); administers || err != nil {
 			t.Errorf("Administers = %v, %v: %s", administers, err, document)
+		}
+	}
+}
+
+// The simulator of IAM that is not Warder's says what a user can do under the lock.
+func TestMFADocument(t *testing.T) {
+	// A request that is signed with an access key does not say anything about MFA.
+	byKey := map[string]string{"aws:username": "bob"}
+	with := map[string]string{"aws:username": "bob", "aws:MultiFactorAuthPresent": "true"}
+	without := map[string]string{"aws:username": "bob", "aws:MultiFactorAuthPresent": "false"}
+	for _, user := range []string{"arn:aws:iam::111122223333:user/bob", "arn:aws:iam::111122223333:user/team/bob"} {
+		cases := []struct {
+			name, action, resource string
+			context                map[string]string
+			want                   iamsim.Answer
+		}{
+			{"console without MFA", "s3:ListBucket", "arn:aws:s3:::reports", without, iamsim.ExplicitlyDenied},
+			{"console with MFA", "s3:ListBucket", "arn:aws:s3:::reports", with, iamsim.Allowed},
+			{"a program with an access key", "s3:ListBucket", "arn:aws:s3:::reports", byKey, iamsim.Allowed},
+			{"a new virtual device", "iam:CreateVirtualMFADevice", "arn:aws:iam::111122223333:mfa/bob", without, iamsim.Allowed},
+			{"the device for oneself", "iam:EnableMFADevice", user, without, iamsim.Allowed},
+			{"the device for another", "iam:EnableMFADevice", "arn:aws:iam::111122223333:user/eve", without,
+				iamsim.ExplicitlyDenied},
+			{"one's own devices", "iam:ListMFADevices", user, without, iamsim.Allowed},
+			{"one's own password", "iam:ChangePassword", user, without, iamsim.Allowed},
+			{"what passwords have to be", "iam:GetAccountPasswordPolicy", "*", without, iamsim.Allowed},
+			{"another's password", "iam:ChangePassword", "arn:aws:iam::111122223333:user/eve", without, iamsim.ExplicitlyDenied},
+			{"a key for oneself", "iam:CreateAccessKey", user, without, iamsim.ExplicitlyDenied},
+			{"the policy off oneself", "iam:DetachUserPolicy", user, without, iamsim.ExplicitlyDenied},
+			{"a role", "sts:AssumeRole", "arn:aws:iam::111122223333:role/admin", without, iamsim.ExplicitlyDenied},
+			{"the device off oneself", "iam:DeactivateMFADevice", user, without, iamsim.ExplicitlyDenied},
+		}
+		p := iamsim.Principal{ARN: user, Policies: []json.RawMessage{
+			json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`),
+			json.RawMessage(quarantine.MFADocument()),
+		}}
+		for _, c := range cases {
+			p.Requests = append(p.Requests, iamsim.Request{Action: c.action, Resource: c.resource, Context: c.context})
+		}
+		answers, err := iamsim.Ask(t.Context(), []iamsim.Principal{p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range cases {
+			if answers[0][i] != c.want {
+				t.Errorf("%s, %s: %s, want %s", user, c.name, answers[0][i], c.want)
+			}
 		}
 	}
 }

@@ -32,7 +32,7 @@ func clone(s State) State {
 func (u User) clone() User {
 	u.Created, u.Tags, u.Keys = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone)
 	u.Attached, u.Services = list(u.Attached, same), list(u.Services, ServiceKey.clone)
-	u.Inline, u.Groups = values(u.Inline, same), list(u.Groups, same)
+	u.Inline, u.Groups, u.MFA = values(u.Inline, same), list(u.Groups, same), list(u.MFA, same)
 	if u.Password != nil {
 		u.Password = &Password{utc(u.Password.Created), utc(u.Password.Used)}
 	}

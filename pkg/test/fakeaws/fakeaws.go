@@ -72,6 +72,7 @@ type User struct {
 	Groups   []string            `json:"groups,omitempty"`
 	Boundary string              `json:"boundary,omitempty"`
 	Password *Password           `json:"password,omitempty"`
+	MFA      []string            `json:"mfa,omitempty"` // serial numbers of its MFA devices
 	Services []ServiceKey        `json:"services,omitempty"`
 }
 

@@ -151,6 +151,17 @@ func (c call) GetAccountAuthorizationDetails(in *iam.GetAccountAuthorizationDeta
 	return out, nil
 }
 
+// ListMFADevices lists the MFA devices of a user.
+func (call) ListMFADevices(user *User, in *iam.ListMFADevicesInput) (any, error) {
+	var devices []types.MFADevice
+	for _, serial := range user.MFA {
+		devices = append(devices, types.MFADevice{
+			UserName: in.UserName, SerialNumber: new(serial), EnableDate: new(user.Created),
+		})
+	}
+	return &iam.ListMFADevicesOutput{MFADevices: devices}, nil
+}
+
 // GetLoginProfile says since when a user has a password.
 func (call) GetLoginProfile(user *User, in *iam.GetLoginProfileInput) (any, error) {
 	if user.Password == nil {

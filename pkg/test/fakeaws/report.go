@@ -68,14 +68,14 @@ func (a *Account) writeReport() ([]byte, error) {
 	text := bytes.NewBufferString(reportColumns + "\n")
 	rows := csv.NewWriter(text)
 	absent := []string{"false", "N/A", "N/A", "N/A", "N/A"}
-	write := func(user, arn, created string, password []string, keys ...[]string) error {
-		row := slices.Concat([]string{user, arn, created}, password, []string{"false"})
+	write := func(user, arn, created string, password []string, mfa bool, keys ...[]string) error {
+		row := slices.Concat([]string{user, arn, created}, password, []string{strconv.FormatBool(mfa)})
 		row = append(row, slices.Concat(append(keys, absent, absent)[:2]...)...)
 		return rows.Write(append(row, "false", "N/A", "false", "N/A", "N/A"))
 	}
 	const old = "2020-01-01T00:00:00+00:00"
 	err := write("<root_account>", "arn:aws:iam::"+a.state.ID+":root", old,
-		[]string{"not_supported", "no_information", "not_supported", "not_supported"})
+		[]string{"not_supported", "no_information", "not_supported", "not_supported"}, false)
 	for _, name := range sorted(a.state.Users) {
 		user, password := a.state.Users[name], absent[:4]
 		if p := user.Password; p != nil {
@@ -93,7 +93,7 @@ func (a *Account) writeReport() ([]byte, error) {
 				keys[len(keys)-1][3], keys[len(keys)-1][4] = usedRegion, usedService
 			}
 		}
-		err = cmp.Or(err, write(name, a.arn(name, user), reportDate(user.Created, old), password, keys...))
+		err = cmp.Or(err, write(name, a.arn(name, user), reportDate(user.Created, old), password, len(user.MFA) > 0, keys...))
 	}
 	rows.Flush()
 	return text.Bytes(), err

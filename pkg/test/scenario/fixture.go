@@ -274,7 +274,7 @@ func (h *harness) start(t testing.TB, s scenario) *fixture {
 		store:  cmp.Or(s.store, &ledger.Memory{}),
 		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
-	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine)
+	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine, quarantines+change.MFALock)
 	for _, d := range s.drills {
 		if err := sealed(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
 			t.Fatal(err)
