@@ -22,6 +22,7 @@ import (
 	detachdirectpolicy "github.com/warder-aws/warder/functions/detach-direct-policy"
 	endoutsidesession "github.com/warder-aws/warder/functions/end-outside-session"
 	quarantineoutsidelogin "github.com/warder-aws/warder/functions/quarantine-outside-login"
+	requiremfa "github.com/warder-aws/warder/functions/require-mfa"
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
 	restorelogging "github.com/warder-aws/warder/functions/restore-logging"
 	rotateaccesskey "github.com/warder-aws/warder/functions/rotate-access-key"
@@ -48,6 +49,7 @@ var Controls = map[string]handler.Control{
 	"detach-direct-policy":         detachdirectpolicy.Control,
 	"end-outside-session":          endoutsidesession.Control,
 	"quarantine-outside-login":     quarantineoutsidelogin.Control,
+	"require-mfa":                  requiremfa.Control,
 	"require-permissions-boundary": requirepermissionsboundary.Control,
 	"restore-logging":              restorelogging.Control,
 	"rotate-access-key":            rotateaccesskey.Control,
