@@ -110,6 +110,18 @@ var behaviours = []behaviour{
 		}
 	}},
 	{"asks for rotation", 0.1, 0, ofPresent, func(c *company, a actor) { c.set(thing{tagged, a.name, rotate}, "yes") }},
+	{"sets MFA up", 3, 0, ofPresent, func(c *company, a actor) {
+		if a.user.Password != nil && len(a.user.MFA) == 0 {
+			c.account.SignsIn(a.name, func(u *fakeaws.User) { u.MFA = []string{device} })
+			c.sends(a, c.event("mfa-enabled", a.name, a.user, thing{}, nil))
+		}
+	}},
+	{"loses MFA", 0.5, 0, ofPresent, func(c *company, a actor) {
+		if a.user.Password != nil && len(a.user.MFA) > 0 {
+			c.account.SignsIn(a.name, func(u *fakeaws.User) { u.MFA = nil })
+			c.sends(a, c.event("mfa-deactivated", a.name, a.user, thing{}, nil))
+		}
+	}},
 	{"joins", 0.12, 20, ofAnyone, (*company).joins},
 	{"leaves", 0.12, 12, ofPresent, func(c *company, a actor) {
 		c.note(a.name, "%s leaves", a.name)

@@ -32,6 +32,7 @@ const (
 
 	boundary    = own + "/limit" // as infra/local/tour.json has it
 	quarantines = own + change.QuarantinePath
+	mfaLock     = quarantines + change.MFALock
 	readers     = "readers" // the group that carries what policyGroups moves
 	buckets     = 8
 	rotate      = "warder:rotate" // the tag that asks for rotation
@@ -69,6 +70,7 @@ var policies = map[string]struct {
 	boundary:                               {rule{allows: everything &^ administer}, allow("s3:*")},
 	quarantines + change.KeyQuarantine:     {rule{denies: everything}, quarantine.KeyDocument()},
 	quarantines + change.OutsideQuarantine: {rule{denies: everything}, deny("*")},
+	mfaLock:                                {rule{}, quarantine.MFADocument()}, // of what is done with keys it denies nothing
 }
 
 var inline = map[string]rule{
@@ -93,6 +95,7 @@ var groups = map[string]*fakeaws.Group{
 
 	change.KeyQuarantine:     {Attached: []string{quarantines + change.KeyQuarantine}},
 	change.OutsideQuarantine: {Attached: []string{quarantines + change.OutsideQuarantine}},
+	change.MFALock:           {Attached: []string{mfaLock}},
 }
 
 // direct are the policies that people attach to users, and given those that Warder leaves alone: one that denies,
@@ -172,6 +175,7 @@ func (c choices) parameters(id string) map[string]any {
 		"rotate-access-key":            {"maxAgeDays": c.maxAge},
 		"detach-direct-policy":         {"graceDays": c.grace},
 		"require-permissions-boundary": {"graceDays": c.grace},
+		"require-mfa":                  {"graceDays": c.grace},
 		"delete-root-access-key":       {"accounts": []string{member}, "delete": true, "graceDays": c.grace},
 	}
 	if c.moveAccess {
@@ -234,6 +238,9 @@ func founded(r *rand.Rand, people int, begin time.Time) fakeaws.State {
 		}
 		if r.IntN(3) == 0 {
 			u.Password = &fakeaws.Password{Created: u.Created}
+			if i%4 > 0 {
+				u.MFA = []string{device}
+			}
 		}
 		for k := range pick(r, 0, 1, 1, 1, 2, 2) {
 			age := time.Duration(r.Int64N(int64(begin.Sub(created))))
@@ -281,6 +288,9 @@ func exempt(u *fakeaws.User, id string, now time.Time) bool {
 
 func person(i int) string { return fmt.Sprintf("user-%03d", i) }
 
+// device is the serial number of everybody's MFA device.
+const device = "GAHT00000001"
+
 func bucket(i int) string { return fmt.Sprintf("acme-data-%d", i) }
 
 func object(v any) json.RawMessage {
@@ -303,6 +313,11 @@ func compare(a, b thing) int {
 
 func thingOf(c change.Change) thing {
 	switch c.Kind {
+	case change.MFALift:
+		if change.IsQuarantine(c.Target) {
+			return thing{change.ManagedUserPolicy, c.Subject, c.Target}
+		}
+		return thing{change.GroupMembership, c.Subject, c.Target}
 	case change.Quarantine:
 		return thing{change.ManagedUserPolicy, c.Subject, c.Target}
 	case change.QuarantineGroup:

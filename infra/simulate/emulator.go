@@ -101,7 +101,7 @@ func (e *emulated) found(ctx context.Context, first fakeaws.State) error {
 		}
 	}
 	for name, group := range first.Groups {
-		if name == change.KeyQuarantine || name == change.OutsideQuarantine {
+		if name == change.KeyQuarantine || name == change.OutsideQuarantine || name == change.MFALock {
 			continue
 		}
 		_, err := e.iam.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: &name})
@@ -168,7 +168,7 @@ func (e *emulated) Tag(ctx context.Context, user, key, value string) (err error)
 	return err
 }
 
-func (e *emulated) DropPassword(string) {} // nobody has one
+func (e *emulated) SignsIn(string, func(*fakeaws.User)) {} // nobody has a password
 
 func (e *emulated) StartSession(ctx context.Context, region, id, owner string) error {
 	e.sessions[id] = &fakeaws.Session{Region: region}

@@ -171,10 +171,10 @@ func (m inMemory) Tag(_ context.Context, user, key, value string) error {
 	return nil
 }
 
-func (m inMemory) DropPassword(user string) {
+func (m inMemory) SignsIn(user string, do func(*fakeaws.User)) {
 	m.fake.With(func(s *fakeaws.State) {
 		if u := s.Users[user]; u != nil {
-			u.Password = nil
+			do(u)
 		}
 	})
 }

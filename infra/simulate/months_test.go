@@ -172,7 +172,17 @@ var sabotages = []sabotage{
 		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
 	}},
 	{narrower, "a policy that denies is detached", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Planner = blunt{r.Planner, w} })
+		w.eachRunner(func(r *remediation.Runner) { 
+			r.Planner = blunt{r.Planner, w, change.Change{
+				Kind: change.ManagedUserPolicy, Target: own + "/no-bills", Before: change.Attached,
+			}}
+		})
+	}},
+	{unlocked, "the MFA lock is lifted without a look", func(w *world) {
+		w.eachRunner(func(r *remediation.Runner) {
+			lift := change.Change{Kind: change.MFALift, Target: mfaLock, Before: change.Attached}
+			r.Planner, r.Kinds = blunt{r.Planner, w, lift}, credulous(r.Kinds)
+		})
 	}},
 	{truthful, "a change that did not take is said to be made", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Kinds = pretended(r.Kinds) })
@@ -366,6 +376,18 @@ func overdone(kinds change.Registry) change.Registry {
 	})
 }
 
+// credulous does not look whether the MFA lock may be lifted.
+func credulous(kinds change.Registry) change.Registry {
+	return alter(kinds, func(k change.Kind) change.Kind {
+		return altered{Kind: k, set: k.Set, read: func(ctx context.Context, c change.Change) (string, error) {
+			if c.Kind == change.MFALift {
+				c.After = c.Before
+			}
+			return k.Read(ctx, c)
+		}}
+	})
+}
+
 // pretended makes no change and says that it did.
 func pretended(kinds change.Registry) change.Registry {
 	return alter(kinds, func(k change.Kind) change.Kind {
@@ -412,7 +434,8 @@ func (asRead) Saw(types.UserDetail) {}
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
 	remediation.Planner
-	w *world
+	w   *world
+	off change.Change // of whoever has the target attached
 }
 
 func (p blunt) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
@@ -424,10 +447,9 @@ func (p blunt) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Cas
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	p.w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
-			if slices.Contains(u.Attached, own+"/no-bills") {
-				c := change.Change{
-					Kind: change.ManagedUserPolicy, Subject: name, Target: own + "/no-bills", Before: change.Attached,
-				}
+			if slices.Contains(u.Attached, p.off.Target) {
+				c := p.off
+				c.Subject = name
 				findings = append(findings, remediation.Finding{
 					User: name, Handling: remediation.Handling{Fresh: true}, Changes: []change.Change{c},
 				})

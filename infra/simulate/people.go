@@ -30,7 +30,8 @@ type account interface {
 	User(ctx context.Context, name string) (*fakeaws.User, error)
 	// Tag sets a tag of a user, and removes it if the value is empty.
 	Tag(ctx context.Context, user, key, value string) error
-	DropPassword(user string)
+	// SignsIn changes what a user signs in with, if there is the user.
+	SignsIn(user string, do func(*fakeaws.User))
 	StartSession(ctx context.Context, region, id, owner string) error
 }
 
@@ -205,7 +206,7 @@ func (c *company) deleteUser(name string) {
 		for _, t := range slices.SortedFunc(maps.Keys(userFacts(name, c.user(name))), compare) {
 			c.set(t, "")
 		}
-		c.account.DropPassword(name)
+		c.account.SignsIn(name, func(u *fakeaws.User) { u.Password, u.MFA = nil, nil })
 		_, err := c.iam.DeleteUser(c.ctx, &iam.DeleteUserInput{UserName: &name})
 		var left *types.DeleteConflictException
 		if err == nil || change.NotFound(err) {

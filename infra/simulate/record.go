@@ -166,6 +166,7 @@ func copied(u *fakeaws.User) *fakeaws.User {
 	c := shallow(u)
 	c.Tags, c.Inline, c.Password = maps.Clone(u.Tags), maps.Clone(u.Inline), shallow(u.Password)
 	c.Keys, c.Attached, c.Groups = slices.Clone(u.Keys), slices.Clone(u.Attached), slices.Clone(u.Groups)
+	c.MFA = slices.Clone(u.MFA)
 	return c
 }
 

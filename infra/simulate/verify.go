@@ -36,11 +36,12 @@ const (
 	truthful    = "what is said to be done is so"
 	unlost      = "no event that came is lost"
 	discreet    = "no notice holds a whole access key id"
+	unlocked    = "nobody is let go who can sign in without MFA"
 )
 
 var invariants = []string{
 	noticeFirst, narrower, oneKey, covered, overdue, explained, rewound, haltedNow, exemptNow, heldNow, observing, radius,
-	onlyOnce, truthful, unlost, discreet,
+	onlyOnce, truthful, unlost, discreet, unlocked,
 }
 
 // violation is an invariant that did not hold.
@@ -124,7 +125,9 @@ func (w *world) judge(i *invocation, p page, t thing) {
 		i.written = append(i.written, w.now)
 	}
 	w.require(radius, p.name, len(i.written) <= i.Settings.BlastRadius, "%d changes in an hour: %s", len(i.written), done)
-	w.require(noticeFirst, p.name, rotated || w.may(i, step, entry), "not notified in time: %s", done)
+	lifts := step.Kind == change.MFALift && is == ""
+	w.require(unlocked, p.name, !lifts || user.Password == nil || len(user.MFA) > 0, "without MFA: %s", done)
+	w.require(noticeFirst, p.name, rotated || lifts || w.may(i, step, entry), "not notified in time: %s", done)
 }
 
 // stepAbout is the ledger's record that is about to be made so, and its entry.
@@ -372,6 +375,10 @@ func (w *world) lacking(f *function, at time.Time) (all []lack) {
 			for _, policy := range slices.Sorted(maps.Keys(u.Inline)) {
 				add(inline[string(u.Inline[policy])].allows != 0, change.InlineUserPolicy, policy, 2)
 			}
+		case "require-mfa":
+			locked := slices.Contains(u.Attached, mfaLock) || slices.Contains(u.Groups, change.MFALock) ||
+				slices.Contains(u.Attached, quarantines+change.KeyQuarantine) || slices.Contains(u.Groups, change.KeyQuarantine)
+			add(u.Password != nil && len(u.MFA) == 0 && !locked, change.Quarantine, mfaLock, 2)
 		case "require-permissions-boundary":
 			add(w.chosen.boundary && u.Boundary == "", change.PermissionsBoundary, name, 2)
 		}
