@@ -172,16 +172,19 @@ var sabotages = []sabotage{
 		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
 	}},
 	{narrower, "a policy that denies is detached", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { 
+		w.eachRunner(func(r *remediation.Runner) {
 			r.Planner = blunt{r.Planner, w, change.Change{
 				Kind: change.ManagedUserPolicy, Target: own + "/no-bills", Before: change.Attached,
-			}}
+			}, map[string]bool{}}
 		})
 	}},
 	{unlocked, "the MFA lock is lifted without a look", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) {
+			if r.Control.ID != "require-mfa" {
+				return
+			}
 			lift := change.Change{Kind: change.MFALift, Target: mfaLock, Before: change.Attached}
-			r.Planner, r.Kinds = blunt{r.Planner, w, lift}, credulous(r.Kinds)
+			r.Planner, r.Kinds = blunt{r.Planner, w, lift, map[string]bool{}}, credulous(r.Kinds)
 		})
 	}},
 	{truthful, "a change that did not take is said to be made", func(w *world) {
@@ -350,7 +353,8 @@ func alter(kinds change.Registry, by func(change.Kind) change.Kind) change.Regis
 	made := change.Registry{}
 	for name, kind := range kinds {
 		made[name] = kind
-		if slices.Contains([]string{change.AccessKeyStatus, change.ManagedUserPolicy, change.PermissionsBoundary}, name) {
+		switch name {
+		case change.AccessKeyStatus, change.ManagedUserPolicy, change.PermissionsBoundary, change.MFALift:
 			made[name] = by(kind)
 		}
 	}
@@ -434,8 +438,9 @@ func (asRead) Saw(types.UserDetail) {}
 // blunt takes away what denies, as if it gave something.
 type blunt struct {
 	remediation.Planner
-	w   *world
-	off change.Change // of whoever has the target attached
+	w    *world
+	off  change.Change   // of whoever has the target attached
+	once map[string]bool // the company comes to rest
 }
 
 func (p blunt) Plan(ctx context.Context, e warderevent.Event, now time.Time) ([]remediation.Finding, error) {
@@ -447,7 +452,8 @@ func (p blunt) Sweep(ctx context.Context, e warderevent.Event, open []ledger.Cas
 	findings, err := remediation.Inspect(ctx, p.Planner, e, asRead(open), now)
 	p.w.fake.With(func(s *fakeaws.State) {
 		for name, u := range s.Users {
-			if slices.Contains(u.Attached, p.off.Target) {
+			if slices.Contains(u.Attached, p.off.Target) && !p.once[name] {
+				p.once[name] = true
 				c := p.off
 				c.Subject = name
 				findings = append(findings, remediation.Finding{

@@ -31,6 +31,7 @@ type record struct {
 	since    map[thing]time.Time    // since when things are as they are
 	clean    map[string]time.Time   // when a sweep last found a thing right, by control and thing
 	urgent   map[string]time.Time   // when an emergency was held, by control and thing
+	awaited  map[string]time.Time   // when IAM did not show what an event was about, by control and thing
 	warned   map[string][]thing     // what owners were warned of, by control
 	notices  []accepted             // by the topic
 	doubtful map[string]bool        // by id of the notice: whether its sender may not know that it was accepted
@@ -45,7 +46,7 @@ func newRecord() *record {
 		entries: map[string]ledger.Entry{}, bySubject: map[string][]string{},
 		cases: map[string]map[string]ledger.Case{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
 		breakers: map[string]ledger.Breaker{}, since: map[thing]time.Time{}, clean: map[string]time.Time{},
-		urgent: map[string]time.Time{}, warned: map[string][]thing{}, doubtful: map[string]bool{},
+		urgent: map[string]time.Time{}, awaited: map[string]time.Time{}, warned: map[string][]thing{}, doubtful: map[string]bool{},
 		open: map[*invocation]string{}, missed: map[string]int{},
 		verification: verification{checks: map[string]int{}},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -169,6 +170,10 @@ func (w *world) may(i *invocation, step *ledger.Step, entry *ledger.Entry) bool 
 	if at, ok := w.urgent[key]; ok && !at.Before(since) && (w.now.Sub(at) <= nextSweep || entry.Urgency != "") {
 		return true
 	}
+	// What IAM did not show when its event came is new for the sweeps of two days.
+	if at, ok := w.awaited[i.ID+"#"+thingOf(step.Change).key()]; ok && i.sweep && w.now.Sub(at) <= 48*time.Hour {
+		return true
+	}
 	return slices.ContainsFunc(w.notices, func(n accepted) bool {
 		if n.control != i.ID || !n.about[about] || n.at.Before(since) {
 			return false
@@ -254,6 +259,10 @@ func (w *world) ended(i *invocation, begin time.Time, report remediation.Report,
 	key, about := i.ID+"#"+report.Event, i.event.about
 	if err != nil {
 		w.open[i] = key
+		var unseen *remediation.Unseen
+		if errors.As(err, &unseen) {
+			w.awaited[i.ID+"#"+i.event.fresh.key()] = w.now
+		}
 		for _, id := range i.accepted {
 			w.doubtful[id] = true // the next try may not know that it was accepted
 		}
