@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed, r.compared,
+		r.locked, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed, r.compared,
 	} {
 		play()
 	}
@@ -186,6 +186,46 @@ func (r *reacher) groups() {
 	r.must(err)
 }
 
+// fill attaches ten policies to a user without anybody hearing of it.
+func (r *reacher) fill(user string) {
+	r.Helper()
+	for i := range 10 {
+		policy, err := r.quiet.CreatePolicy(r.Context(), &iam.CreatePolicyInput{
+			PolicyName: aws.String(fmt.Sprintf("%s-%d", user, i)), PolicyDocument: aws.String(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`),
+		})
+		r.must(err)
+		_, err = r.quiet.AttachUserPolicy(r.Context(), &iam.AttachUserPolicyInput{
+			UserName: &user, PolicyArn: policy.Policy.Arn,
+		})
+		r.must(err)
+	}
+}
+
+// locked: console users without MFA, who are locked by the policy and by the group, and let go; and all of it reverted.
+func (r *reacher) locked() {
+	const control = "require-mfa"
+	for _, name := range []string{"mira", "milo"} {
+		r.user(name)
+		_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{
+			UserName: &name, Password: aws.String("Correct-horse-1-battery"),
+		})
+		r.must(err)
+	}
+	r.fill("milo")
+	r.must(r.sweep(control, 0))
+	r.must(r.sweep(control, 8))
+	for i, name := range []string{"mira", "milo"} {
+		_, err := r.quiet.EnableMFADevice(r.Context(), &iam.EnableMFADeviceInput{
+			UserName: &name, SerialNumber: aws.String(fmt.Sprintf("GAHT0000000%d", i)),
+			AuthenticationCode1: aws.String("123456"), AuthenticationCode2: aws.String("654321"),
+		})
+		r.must(err)
+	}
+	r.must(r.sweep(control, 9))
+	r.undone(map[string]string{"user": "mira", "since": since()})
+}
+
 // full: users who can take no more policies are quarantined by a group, and get no policy back.
 func (r *reacher) full() {
 	ctx := r.Context()
@@ -198,14 +238,7 @@ func (r *reacher) full() {
 			r.must(err)
 			r.idle()
 		}
-		for i := range 10 {
-			policy, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(fmt.Sprintf("%s-%d", name,
-				i)), PolicyDocument: aws.String(
-				`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`)})
-			r.must(err)
-			_, err = r.quiet.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: policy.Policy.Arn})
-			r.must(err)
-		}
+		r.fill(name)
 	}
 	r.must(r.event("access-key-leaked", 1, "AKIACIDEPLOYQEXAMPLE", r.key("fred", 1, 0)))
 	r.must(r.event("iam-console-login-outside-network", 1, "alice", "fay"))

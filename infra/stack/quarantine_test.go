@@ -27,6 +27,7 @@ func TestQuarantine_Policies(t *testing.T) {
 	tmpl := load(t, custom)
 	for name, document := range map[string]string{
 		change.KeyQuarantine:     quarantine.KeyDocument(),
+		change.MFALock:           quarantine.MFADocument(),
 		change.OutsideQuarantine: quarantine.OutsideDocument([]netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}),
 	} {
 		policy, group := quarantined(t, tmpl, name)
