@@ -187,7 +187,9 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		environments[f.Name] = f.Env
 	}
 	var feeders []*feeder
+	feeds := map[string][]string{}
 	for _, feed := range a.Stack.Feeds {
+		feeds[feed.Function] = append(feeds[feed.Function], feed.Queue)
 		feeders = append(feeders, a.newFeeder(feed, o.Stderr))
 	}
 	wake := func() {
@@ -214,7 +216,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
 		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments,
 		Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
-		Policies: a.Stack.Policies, Roles: roles, Queued: wake,
+		Policies: a.Stack.Policies, Roles: roles, Queued: wake, Feeds: feeds,
 		Mailed: func(request, answer []byte) {
 			if m := readMail(request, answer); o.Mailed != nil && m.To != "" {
 				o.Mailed(m)

@@ -144,7 +144,11 @@ func (h *Handler) readFunction(w http.ResponseWriter, r *http.Request) (ok bool)
 	case "GetPolicy":
 		h.functionPolicy(w, found, state)
 	case "ListEventSourceMappings":
-		writeJSON(w, map[string]any{"EventSourceMappings": append([]map[string]any{}, state.sources...)})
+		sources := append([]map[string]any{}, state.sources...)
+		for _, queue := range h.Feeds[name] {
+			sources = append(sources, map[string]any{"EventSourceArn": queue, "State": "Enabled"})
+		}
+		writeJSON(w, map[string]any{"EventSourceMappings": sources})
 	case "ListFunctionUrlConfigs":
 		urls := []map[string]any{}
 		if state.url {

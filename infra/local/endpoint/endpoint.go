@@ -79,6 +79,7 @@ type Config struct {
 	Roles map[string]string
 	// Policies are the policies of tables and keys, by ARN. What they do not let a caller do is refused.
 	Policies map[string][]byte
+	Feeds    map[string][]string          // ARNs of the queues that feed functions, by the function's name
 	Queued   func()                       // is called when something was put into a queue
 	Mailed   func(request, answer []byte) // is called with each request to SES for a mail that was sent
 }

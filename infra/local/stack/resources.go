@@ -535,6 +535,9 @@ func (m *maker) subscription(_ string, p struct {
 	if p.FilterPolicy != "" {
 		p.Attributes["FilterPolicy"] = string(p.FilterPolicy)
 	}
+	if p.RedrivePolicy != "" {
+		p.Attributes["RedrivePolicy"] = string(p.RedrivePolicy)
+	}
 	subscription, err := m.SNS.Subscribe(m.ctx, &p.SubscribeInput)
 	if err != nil {
 		return made{}, err
