@@ -222,7 +222,8 @@ func TestReads(t *testing.T) {
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
 		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
 		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
-		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListRoles", "iam:ListUserPolicies", "iam:ListUsers",
+		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListRoles", "iam:ListServiceSpecificCredentials",
+		"iam:ListUserPolicies", "iam:ListUsers",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
 	}
