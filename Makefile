@@ -115,7 +115,9 @@ sweep: ## run a control over the whole account now: CONTROL=...
 drill: ## rehearse an incident and measure each step, then clean up: MINUTES=... BY=...
 redrive: ## send again what is kept in the queues Failed and Undelivered
 report: ## write the evidence of last month, or MONTH=2026-10, or FROM=... TO=..., and fetch it: OUT=dist LANGUAGE=ko
-explain undo halt resume release sweep drill redrive report: $(WARDER)
+# Without CONTROL= nothing can be released of a blast radius: then it is a release of Warder.
+OPERATED := explain undo halt resume sweep drill redrive report $(if $(filter command,$(firstword $(origin CONTROL))),release)
+$(OPERATED): $(WARDER)
 	@$(WARDER) $@ $(given) $(ARGS)
 
 ##@ Build
@@ -255,9 +257,13 @@ ci: ## run what a submission has to pass
 
 ##@ Maintain
 
-.PHONY: release
-release: $(ARM64) ## write a release into dist: archives, templates, SBOM and hashes, the same bytes for the same commit
+.PHONY: dist
+dist: $(ARM64) ## write a release into dist (make release, without CONTROL=): archives, templates, SBOM, hashes
 	@.ci/release $(if $(value SETTINGS),$(SETTINGS_FILE),infra/release.json)
+
+ifeq ($(filter release,$(OPERATED)),)
+release: dist
+endif
 
 .PHONY: reproducible
 reproducible: ## make a release in two places and compare
