@@ -122,19 +122,24 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 	return commands
 }
 
-// mailTo is the last mail to the address with the text in it.
+// mailTo is the last mail to the address with the text in it. A notice whose record was not there yet is looked at again
+// two seconds later, which nothing is idle for.
 func (s script) mailTo(address, text string) (m emulator.Mail, err error) {
-	if err := s.account.Idle(s.ctx); err != nil {
-		return m, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range slices.Backward(s.mails) {
-		if m.To == address && strings.Contains(m.Subject+"\n"+m.Body, text) {
-			return m, nil
+	for range 16 {
+		if err := s.account.Idle(s.ctx); err != nil {
+			return m, err
 		}
+		s.mu.Lock()
+		mails := slices.Clone(s.mails)
+		s.mu.Unlock()
+		for _, m := range slices.Backward(mails) {
+			if m.To == address && strings.Contains(m.Subject+"\n"+m.Body, text) {
+				return m, nil
+			}
+		}
+		time.Sleep(time.Second / 2)
 	}
-	return m, fmt.Errorf("no mail to %s with %q; there are %d mails", address, text, len(s.mails))
+	return m, fmt.Errorf("no mail to %s with %q", address, text)
 }
 
 // mail checks that a mail was sent, and prints it.
