@@ -145,7 +145,11 @@ func TestRun(t *testing.T) {
 
 // Everything that a preview of all controls sends only reads, also when nothing is due later and nothing is halted.
 func TestRun_NothingIsWritten(t *testing.T) {
-	reads := []string{"Get", "List", "Describe", "Generate", "AmazonSSM.Describe"}
+	const trails = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+	reads := []string{
+		"Get", "List", "Describe", "Generate", "AmazonSSM.Describe", trails + "List", trails + "Get",
+		"StarlingDoveService.Describe",
+	}
 	for _, mode := range []string{"halted", "acting"} {
 		t.Run(mode, func(t *testing.T) {
 			e := &endpoint{}
@@ -222,7 +226,8 @@ func TestReads(t *testing.T) {
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
 		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
 		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
-		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListRoles", "iam:ListServiceSpecificCredentials",
+		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices", "iam:ListRoles",
+		"iam:ListServiceSpecificCredentials",
 		"iam:ListUserPolicies", "iam:ListUsers",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
