@@ -130,10 +130,17 @@ func (h *Hub) alarms() []alarm {
 			"If it is not: make halt REASON=... and set the control to observe. See %s.",
 		h.props.Settings.BlastRadius, handbook)
 	breaker.period = minute // so that a release soon after is seen apart
-	errors := own("ErrorAlarm", "errors", metric.Errors, errorsAnHour,
+	errors := own(
+		"ErrorAlarm",
+		"errors",
+		metric.Errors,
+		errorsAnHour,
 		"Functions failed %d times or more within an hour: an error, a timeout, out of memory. Which and why: the saved query "+
 			"warder/failures. What failed in every try is kept in the queue Failed: make redrive, once the cause is fixed. "+
-			"See %s.", errorsAnHour, handbook)
+			"See %s.",
+		errorsAnHour,
+		handbook,
+	)
 	errors.statistic, errors.missing = "Sum", missingIsFine
 	alarms := []alarm{
 		notEmpty("FailedAlarm", "failed", h.Failed,
