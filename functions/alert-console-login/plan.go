@@ -304,9 +304,9 @@ func (s signIn) program() i18n.Message {
 	case s.Remote():
 		return i18n.T("aws login on another device")
 	case s.Resource() != "" || strings.Contains(s.Client(), ":external-client/"):
-		return i18n.T("OAuth")
+		return i18n.Literal("OAuth")
 	}
-	return i18n.T("aws login")
+	return i18n.Literal("aws login")
 }
 
 // reason is AWS's word for a failure.

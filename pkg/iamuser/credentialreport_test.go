@@ -39,6 +39,7 @@ func TestParse(t *testing.T) {
 			Name: "alice", Created: at("2024-03-01T09:00:00Z"),
 			Password: iamuser.ReportPassword{Enabled: true, Used: at("2026-11-20T08:30:00Z"),
 				Changed: at("2026-01-05T00:00:00Z")},
+			MFA: true,
 			Keys: [2]iamuser.ReportKey{
 				{Active: true, Rotated: at("2026-08-22T02:00:00Z"), Used: at("2026-11-20T12:00:00Z")},
 				{Rotated: at("2026-10-01T00:00:00Z")},
@@ -72,15 +73,15 @@ func TestParse(t *testing.T) {
 func TestParseReport_ColumnsByName(t *testing.T) {
 	const report = "access_key_2_last_used_date,access_key_2_last_rotated,access_key_2_active," +
 		"access_key_1_last_used_date,access_key_1_last_rotated,access_key_1_active," +
-		"password_last_changed,new,password_last_used,password_enabled,user_creation_time,user\n" +
-		"N/A,N/A,false,2026-11-20T12:00:00+00:00,2026-08-22T02:00:00+00:00,true,N/A,?,N/A,false,2024-03-01T09:00:00+00:00," +
+		"password_last_changed,mfa_active,new,password_last_used,password_enabled,user_creation_time,user\n" +
+		"N/A,N/A,false,2026-11-20T12:00:00+00:00,2026-08-22T02:00:00+00:00,true,N/A,true,?,N/A,false,2024-03-01T09:00:00+00:00," +
 		"alice\n"
 	got, err := iamuser.ParseReport([]byte(report))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []iamuser.ReportUser{{
-		Name: "alice", Created: at("2024-03-01T09:00:00Z"),
+		Name: "alice", Created: at("2024-03-01T09:00:00Z"), MFA: true,
 		Keys: [2]iamuser.ReportKey{{Active: true, Rotated: at("2026-08-22T02:00:00Z"), Used: at("2026-11-20T12:00:00Z")}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
