@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/cloudtrail"
+	"github.com/warder-aws/warder/pkg/config"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/rotation"
@@ -17,7 +19,7 @@ import (
 // onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
-	"s3:GetBucketTagging",
+	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails",
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
 	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
 	"secretsmanager:RestoreSecret",
@@ -48,6 +50,7 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[change.IAM](): "iam", reflect.TypeFor[owner.API](): "iam",
 		reflect.TypeFor[rotation.KeyMaker](): "iam",
 		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
+		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&
