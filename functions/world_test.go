@@ -71,7 +71,7 @@ func newWorld(t *testing.T, state fakeaws.State, mode control.Mode) *world {
 			}
 			return settings.Function{
 				Mode: mode, Parameters: text, AllowedNetworks: []netip.Prefix{office}, BlastRadius: 10, HoldDays: 7,
-				Owners: settings.Owners{Tags: []string{"owner"}}, Account: homeAccount, Table: "warder", Halt: "/warder/halt",
+				Owners: settings.Owners{Tags: []string{"owner"}}, Account: homeAccount, Table: "warder",
 				Topic:      "arn:aws:sns:us-east-1:" + homeAccount + ":warder",
 				Quarantine: settings.Quarantine{Key: policies + change.KeyQuarantine, Outside: policies + change.OutsideQuarantine},
 				Roles:      []string{"warder-self"}, EventClock: true, Own: settings.Own{Stack: "warder"},

@@ -66,9 +66,6 @@ var (
 
 	uncounted = act{high, i18n.T("Errors of a function may be counted otherwise, or not at all."), nil}
 
-	switched = act{critical, i18n.T("Any value except no stops every change that Warder would make; CloudTrail does not " +
-		"record the present value."), nil}
-
 	deploying = act{low, i18n.T("CloudFormation changes Warder as its template says."), nil}
 	deleting  = act{critical, i18n.T("CloudFormation deletes Warder."), nil}
 	guarded   = act{medium, i18n.T("The stack may be easier to change or to delete than before."), nil}
@@ -238,15 +235,6 @@ var acts = map[string]map[string]act{
 		"RevokeGrant":               {medium, i18n.T("Somebody who had been granted the use of the key has lost it."), nil},
 		"ScheduleKeyDeletion":       keyOff,
 		"UpdatePrimaryRegion":       granted,
-	},
-	"ssm.amazonaws.com": {
-		"DeleteParameter":         ended,
-		"DeleteParameters":        ended,
-		"DeleteResourcePolicy":    {medium, i18n.T("Others may not read the parameter any more."), nil},
-		"LabelParameterVersion":   tagged,
-		"PutParameter":            switched,
-		"PutResourcePolicy":       {high, i18n.T("Others may read the parameter."), nil},
-		"UnlabelParameterVersion": tagged,
 	},
 	"cloudformation.amazonaws.com": {
 		"CancelUpdateStack":           deploying,

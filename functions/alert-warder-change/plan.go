@@ -79,15 +79,13 @@ var (
 	changed  = i18n.T("Warder was changed")
 	titles   = map[string]i18n.Message{
 		"DeleteStack": i18n.T("Warder is being deleted"), "DeleteStackInstances": i18n.T("Warder is being deleted"),
-		"DeleteStackSet": i18n.T("Warder is being deleted"), "PutParameter": i18n.T("Warder's halt switch set"),
-		"UpdateStack": i18n.T("Warder is being deployed"), "ExecuteChangeSet": i18n.T("Warder is being deployed"),
+		"DeleteStackSet": i18n.T("Warder is being deleted"),
+		"UpdateStack":    i18n.T("Warder is being deployed"), "ExecuteChangeSet": i18n.T("Warder is being deployed"),
 		"CreateStack": i18n.T("Warder is being deployed"),
 	}
 
 	adviseCheck = i18n.T("Nothing to do if this was intended. If not, revert it and find out who uses the caller's " +
 		"credentials.")
-	adviseHalt = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack and set the " +
-		"parameter to no.")
 	adviseDeploy = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack, and do not " +
 		"rely on Warder's notices, nor on their absence. Then deploy Warder again.")
 )
@@ -114,8 +112,6 @@ func (p *planner) finding(
 		once = []any{f.Title.String(), c.Identity.ARN}
 	case byTemplate:
 		f.Text = i18n.Sentences(text, i18n.T("CloudFormation made this change, for a stack that is not Warder's."))
-	case c.Name == "PutParameter":
-		f.Advice = adviseHalt
 	case a.severity.Rank() < high.Rank():
 		f.Advice = adviseCheck
 	}

@@ -25,8 +25,8 @@ func FuzzEvents(f *testing.F) { scenario.Fuzz(f, Control) }
 
 func BenchmarkPlan(b *testing.B) { scenario.Bench(b, Control, "key") }
 
-// clients are those of the services in which Warder has something. The key and the halt switch are among thousands of
-// others: their calls are listed by name.
+// clients are those of the services in which Warder has something. The key is among thousands of others: its calls are
+// listed by name.
 var clients = map[string]reflect.Type{
 	"cloudformation.amazonaws.com": reflect.TypeFor[*cloudformation.Client](),
 	"dynamodb.amazonaws.com":       reflect.TypeFor[*dynamodb.Client](),

@@ -44,7 +44,7 @@ func newWorld(t *testing.T, state fakeaws.State) *world {
 	}
 	f := quarantined
 	f.Mode, f.BlastRadius, f.HoldDays = control.Enforce, 10, 7
-	f.Language, f.Account, f.Halt = settings.English, "111122223333", settings.HaltParameter
+	f.Language, f.Account = settings.English, "111122223333"
 	w.runner = &remediation.Runner{
 		Control: described, Settings: f, Ledger: ledger.New(&ledger.Memory{}), Topic: w,
 		Environment: remediation.Environment{

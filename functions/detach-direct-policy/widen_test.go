@@ -15,7 +15,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
@@ -238,9 +237,6 @@ func may(state fakeaws.State, name string) iamsim.Principal {
 type unheard struct{}
 
 func (unheard) Publish(context.Context, notice.Message) (string, error) { return "accepted", nil }
-func (unheard) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, nil
-}
 func (unheard) Owner(_ context.Context, user string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDA" + user, Name: user}, nil
 }
@@ -275,7 +271,7 @@ func remedied(
 	if err := Control.Connect(runner, a.Config(), 0); err != nil {
 		t.Fatal(err)
 	}
-	runner.Owners, runner.Halt = unheard{}, unheard{}
+	runner.Owners = unheard{}
 	report, err := runner.Run(t.Context(), remediation.Invocation{ID: "i", Left: time.Minute}, []byte(`{
 		"version": "0", "id": "22222222-0000-4000-8000-000000000001", "detail-type": "Scheduled Event",
   "source": "aws.events", "account": "111122223333",

@@ -55,7 +55,6 @@ type fixture struct {
 	ledger   *ledger.Ledger
 	clock    time.Time
 	mode     control.Mode
-	halt     string
 	set      settings.Function
 	log      bytes.Buffer
 	notified []notice.Message
@@ -266,7 +265,6 @@ func (w *fixture) started(raw []byte) {
 			},
 			Planner: plan, Kinds: change.ForIAM(slow{w.IAM(), w}), Ledger: w.ledger, Topic: w,
 			Owners: owner.Book{API: w.IAM(), Owners: w.set.Owners},
-			Halt:   w,
 			Environment: remediation.Environment{
 				Now: w.now, Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler),
 			},
@@ -309,11 +307,6 @@ type planner func() []remediation.Finding
 
 func (p planner) Plan(context.Context, event.Event, time.Time) ([]remediation.Finding, error) {
 	return p(), nil
-}
-
-// Check implements [remediation.HaltSwitch].
-func (w *fixture) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Literal(w.halt), time.Time{}, nil
 }
 
 // Publish implements [remediation.Publisher].
@@ -392,7 +385,11 @@ func TestDrill_EveryHop(t *testing.T) {
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",
 			"outside sign-in: passed, would change, event 0.0, rule 0.5, function 1.5, change 0.0, notice 0.3",
 		}},
-		{"halted", func(w *fixture) { w.halt = "Warder is halted (/warder/halt): incident 42" }, []string{
+		{"halted", func(w *fixture) {
+			if err := w.ledger.SetHalt(context.Background(), ledger.Halt{}, ledger.Halt{Halted: true}); err != nil {
+				panic(err)
+			}
+		}, []string{
 			"held",
 			"direct policy: held, held, event 0.0, rule 120.0, function 1.0, change 0.0, notice 0.3",
 			"old access key: passed, looked, nothing to do, event 0.0, rule 0.5, function 1.5",

@@ -10,7 +10,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/handler"
-	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/s3"
 )
 
@@ -26,7 +25,7 @@ var Tool = handler.Tool[request, answer]{Description: description, Korean: korea
 
 func newWriter(s handler.Setup) (func(context.Context, request) (answer, error), error) {
 	maps.Copy(s.Kinds, change.Described())
-	w := writer{Runner: s.Runner, users: s.IAM, switches: parameter.New(s.AWS), objects: s3.New(s.AWS)}
+	w := writer{Runner: s.Runner, users: s.IAM, objects: s3.New(s.AWS)}
 	// To read all of them takes longer than a cold start may.
 	controls := sync.OnceValues(described)
 	return func(ctx context.Context, q request) (a answer, err error) {

@@ -21,7 +21,6 @@ import (
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/report"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -83,7 +82,6 @@ type writer struct {
 	*remediation.Runner
 	controls []control.Control
 	users    iam.GetAccountAuthorizationDetailsAPIClient // lists all IAM users with their tags
-	switches parameter.Store                             // knows the values that the stop switch had
 	objects  objects
 }
 
@@ -169,19 +167,6 @@ func (w writer) source(ctx context.Context, language settings.Language) (report.
 			}
 			s.Users = append(s.Users, report.User{Name: aws.ToString(user.UserName), Tags: tags})
 		}
-	}
-	for token, more := "", true; more; {
-		page, err := w.switches.GetParameterHistory(ctx,
-			&parameter.GetParameterHistoryInput{Name: w.Settings.Halt, NextToken: token})
-		if err != nil {
-			return s, fmt.Errorf("get the history of the stop switch: %w", err)
-		}
-		for _, v := range page.Parameters {
-			s.Halts = append(s.Halts, report.Switch{
-				Version: v.Version, Value: v.Value, At: v.LastModifiedDate.Time(), By: v.LastModifiedUser,
-			})
-		}
-		token, more = page.NextToken, page.NextToken != ""
 	}
 	return s, nil
 }

@@ -1,10 +1,11 @@
-// Package undo is the Lambda function that restores what Warder changed. A person invokes it;
-// README.md is its runbook, control.json its description.
+// Package undo is the Lambda function that restores what Warder changed, halts Warder and resumes it. A person invokes
+// it; README.md is its runbook, control.json its description.
 package undo
 
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -21,14 +22,43 @@ import (
 //go:embed control.json
 var description []byte
 
-// Tool is the whole tool: its program, the scenarios and the simulator are made from it.
-var Tool = handler.Tool[remediation.UndoRequest, remediation.UndoAnswer]{Description: description, New: newUndo}
+// Request is a request to undo, to halt or to resume.
+type Request struct {
+	remediation.UndoRequest
+	Halt   *remediation.HaltRequest `json:"halt,omitempty"`
+	Resume *remediation.HaltRequest `json:"resume,omitempty"`
+}
 
-func newUndo(s handler.Setup) (func(context.Context, remediation.UndoRequest) (remediation.UndoAnswer, error), error) {
+// Answer answers a [Request].
+type Answer struct {
+	*remediation.UndoAnswer
+	*remediation.HaltAnswer
+}
+
+// Tool is the whole tool: its program, the scenarios and the simulator are made from it.
+var Tool = handler.Tool[Request, Answer]{Description: description, New: newUndo}
+
+func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), error) {
 	maps.Copy(s.Kinds, change.Described()) // a session and a root key cannot be put back
 	maps.Copy(s.Kinds, s3.Kinds(s3.New(s.AWS)))
 	maps.Copy(s.Kinds, cloudtrail.Kinds(cloudtrail.New(s.AWS)))
 	maps.Copy(s.Kinds, config.Kinds(config.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
-	return (&remediation.Undoer{Runner: s.Runner}).Undo, nil
+	return func(ctx context.Context, q Request) (Answer, error) {
+		if q.Halt == nil && q.Resume == nil {
+			answer, err := (&remediation.Undoer{Runner: s.Runner}).Undo(ctx, q.UndoRequest)
+			return Answer{UndoAnswer: &answer}, err
+		}
+		var answer remediation.HaltAnswer
+		var err error
+		switch {
+		case q.Halt != nil && q.Resume != nil, q.UndoRequest != remediation.UndoRequest{}:
+			err = errors.New("request not understood: halt and resume stand alone")
+		case q.Halt != nil:
+			answer, err = remediation.Switch{Runner: s.Runner}.Halt(ctx, *q.Halt)
+		default:
+			answer, err = remediation.Switch{Runner: s.Runner}.Resume(ctx, *q.Resume)
+		}
+		return Answer{HaltAnswer: &answer}, err
+	}, nil
 }

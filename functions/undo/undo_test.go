@@ -36,7 +36,8 @@ func TestPermissions_Kinds(t *testing.T) {
 		for _, action := range p.Actions {
 			if !slices.Contains(
 				[]string{
-					"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query", "sns:Publish", "kms:Decrypt",
+					"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query",
+					"sns:Publish", "kms:Decrypt",
 					"kms:GenerateDataKey",
 				},
 				action,

@@ -252,7 +252,7 @@ func user(i int) string { return fmt.Sprintf("user-%04d", i) }
 // crowd is an account of so many users, of whom one in a hundred has a finding for every control.
 func crowd(users int, now time.Time) fakeaws.State {
 	state := fakeaws.Large(users, now, now)
-	state.ID, state.Halt = moto.AccountID, "no"
+	state.ID = moto.AccountID
 	arn := "arn:aws:iam::" + moto.AccountID + ":policy/" + boundary
 	state.Policies[arn] = document
 	for i := range users {
@@ -269,7 +269,7 @@ func crowd(users int, now time.Time) fakeaws.State {
 func burdened(users int) fakeaws.State {
 	const policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
 	state := fakeaws.State{
-		ID: moto.AccountID, Halt: "no", Users: map[string]*fakeaws.User{},
+		ID: moto.AccountID, Users: map[string]*fakeaws.User{},
 		Policies: map[string]fakeaws.Document{policy: document},
 	}
 	for i := range users {

@@ -48,12 +48,14 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"expect":     {"CONTROL [outcome=|change=|notice=|severity=|owner=|title=|subject=|of=…]", 1, script.expect},
 		"fault":      {"CONTROL OPERATION…, or none to end faults", 0, script.fault},
 		"document":   {"FILE", 1, script.document},
+		"halt":       {"REASON", 1, script.halted},
 		"identities": {"FILE", 1, script.identities},
 		"kept":       {"CONTROL", 1, script.kept},
 		"ledger":     {"FILE", 1, script.ledger},
 		"mail":       {"ADDRESS TEXT", 2, script.mail},
 		"mail-back":  {"ADDRESS", 1, script.mailBack},
 		"publish":    {"FILE NAME", 2, script.publish},
+		"resume":     {"", 0, script.resumed},
 		"save":       {"VARIABLE REGEXP", 2, script.save},
 		"say":        {"WORD…", 1, script.sayWords},
 		"session":    {"ID USER REGION", 3, script.session},
@@ -390,6 +392,20 @@ func (s script) kept(args []string) (string, error) {
 
 func (s script) undone(args []string) (string, error) {
 	answer, err := s.undo(args[0], args[1])
+	return string(answer), err
+}
+
+// halted halts Warder, as the operator's command does.
+func (s script) halted(args []string) (string, error) {
+	s.say("$ warder halt --reason %q", args[0])
+	answer, err := s.account.Prove(s.ctx, "undo", map[string]any{"halt": remediation.HaltRequest{Reason: args[0]}})
+	return string(answer), err
+}
+
+// resumed lets Warder make changes again.
+func (s script) resumed([]string) (string, error) {
+	s.say("$ warder resume")
+	answer, err := s.account.Prove(s.ctx, "undo", map[string]any{"resume": remediation.HaltRequest{}})
 	return string(answer), err
 }
 

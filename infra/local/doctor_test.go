@@ -124,7 +124,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 
 	cfg := r.config()
 	rules, queues := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
-	topics, parameters := sns.NewFromConfig(cfg), ssm.NewFromConfig(cfg)
+	topics := sns.NewFromConfig(cfg)
 	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
 	// Nobody else writes the table.
 	own := cfg.Copy()
@@ -138,11 +138,19 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		t.Fatalf("%v, %v", listed, err)
 	}
 	subscription = *listed.Subscriptions[0].SubscriptionArn
-	set := func(name, value string) error {
-		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
-			Name: &name, Value: &value, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	bootstrapped := func(version string) error {
+		_, err := ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{
+			Name: aws.String("/cdk-bootstrap/hnb659fds/version"), Value: &version, Type: ssmtypes.ParameterTypeString,
+			Overwrite: aws.Bool(true),
 		})
 		return err
+	}
+	halt := func(halted bool) error {
+		read, err := book.Halt(t.Context())
+		if err != nil {
+			return err
+		}
+		return book.SetHalt(t.Context(), read, ledger.Halt{Halted: halted, Reason: "incident 42"})
 	}
 	ctx := t.Context()
 	for _, tt := range []struct {
@@ -179,9 +187,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 			},
 			func() error { _, err := queues.PurgeQueue(ctx, &sqs.PurgeQueueInput{QueueUrl: &failed}); return err },
 			"queues", "problem", "1 event in Failed"},
-		{"Warder is halted", func() error {
-			return set(settings.HaltParameter, "incident 42")
-		}, func() error { return set(settings.HaltParameter, "no") },
+		{"Warder is halted", func() error { return halt(true) }, func() error { return halt(false) },
 			"halt", "problem", "incident 42"},
 		{"the trail is stopped",
 			func() error {
@@ -206,8 +212,8 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 				})
 				return err
 			}, "recorder", "remark", "account is stopped; not needed"},
-		{"the bootstrap is old", func() error { return set("/cdk-bootstrap/hnb659fds/version", "3") }, func() error {
-			return set("/cdk-bootstrap/hnb659fds/version", "30")
+		{"the bootstrap is old", func() error { return bootstrapped("3") }, func() error {
+			return bootstrapped("30")
 		},
 			"bootstrap us-east-1", "problem", "bootstrapped at version 3"},
 		{"the blast radius is reached",

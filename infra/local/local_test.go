@@ -367,7 +367,6 @@ func TestUp_OrdinaryCLI(t *testing.T) {
 			`"FailedEntryCount": 0`,
 		},
 		{[]string{"dynamodb", "scan", "--table-name", "warder"}, "detach-direct-policy"},
-		{[]string{"ssm", "get-parameter", "--name", "/warder/halt"}, `"Value": "no"`},
 		{[]string{"logs", "describe-log-groups"}, "/aws/lambda/warder-detach-direct-policy"},
 		{
 			[]string{

@@ -19,8 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
@@ -198,12 +196,7 @@ func TestWhatWasKeptIsRedrivenWithNothingLostAndNothingDoubled(t *testing.T) {
 	})
 	attach("erin")
 	r.fault(t, nil)
-	if _, err := ssm.NewFromConfig(r.config()).PutParameter(t.Context(), &ssm.PutParameterInput{
-		Name: aws.String("/warder/halt"), Value: aws.String("for the test"), Overwrite: aws.Bool(true),
-		Type: ssmtypes.ParameterTypeString,
-	}); err != nil {
-		t.Fatal(err)
-	}
+	ask("halt", "--reason=for the test")
 	attach("dave")
 	ask("sweep", "--control=detach-direct-policy")
 	r.idle(t)

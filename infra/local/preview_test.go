@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
@@ -109,12 +108,6 @@ func everything(t *testing.T, r *running) map[string]any {
 		t.Fatal(err)
 	}
 	all["items of the ledger"] = table.Count
-	halt, err := ssm.NewFromConfig(r.config()).
-		GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String(settings.HaltParameter)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all["halt"] = *halt.Parameter.Value
 	response, err := http.Get(r.env["AWS_ENDPOINT_URL"] + "/_warder/calls")
 	if err != nil {
 		t.Fatal(err)

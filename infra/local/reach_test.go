@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
@@ -26,6 +25,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -105,12 +105,10 @@ func (r *reacher) ask(control string, request, answer any) {
 	r.must(json.Unmarshal(text, answer))
 }
 
-// halt sets the halt switch.
-func (r *reacher) halt(value string) {
+// halt halts Warder, or resumes it.
+func (r *reacher) halt(what string) {
 	r.Helper()
-	_, err := ssm.NewFromConfig(r.account.Operator()).PutParameter(r.Context(), &ssm.PutParameterInput{
-		Name: aws.String(settings.HaltParameter), Value: &value, Overwrite: aws.Bool(true),
-	})
+	_, err := r.account.Prove(r.Context(), "undo", map[string]any{what: remediation.HaltRequest{Reason: "to see it"}})
 	r.must(err)
 }
 
@@ -436,10 +434,10 @@ func (r *reacher) drilled() {
 		QueueUrl: &r.account.Stack.Resources[i].PhysicalID, Attributes: map[string]string{"DelaySeconds": "3"},
 	})
 	r.must(err)
-	r.halt("yes")
+	r.halt("halt")
 	var answer drill.Answer
 	r.ask("drill", drill.Request{By: "kim@example.com", Minutes: 1}, &answer)
-	r.halt("no")
+	r.halt("resume")
 }
 
 // asked: every form of a question.

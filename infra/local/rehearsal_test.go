@@ -10,10 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
 // buildWarder builds the operator's command.
@@ -79,9 +77,7 @@ func TestADrillOfTheLocalAccount(t *testing.T) {
 			continue
 		}
 
-		if _, err := ssm.NewFromConfig(r.config()).PutParameter(t.Context(), &ssm.PutParameterInput{
-			Name: aws.String("/warder/halt"), Value: aws.String("incident 42"), Overwrite: aws.Bool(true),
-		}); err != nil {
+		if _, err := ask("halt", "--reason=incident 42"); err != nil {
 			t.Fatal(err)
 		}
 		output, err = ask("drill", "--minutes=2")

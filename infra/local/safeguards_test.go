@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/infra/local/emulator"
+	"github.com/warder-aws/warder/pkg/caller"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -58,6 +60,21 @@ func TestOnCall(t *testing.T) {
 	t.Parallel()
 	r := startUp(t, "--mode", "enforce")
 	users, inbox, call := iam.NewFromConfig(r.config()), r.subscribe(t), r.cli(t)
+	prove := func(t *testing.T, what string, q remediation.HaltRequest) {
+		t.Helper()
+		payload, err := json.Marshal(map[string]any{what: q})
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := caller.Sign(t.Context(), r.config(), settings.FunctionName("undo"), payload, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if payload, err = json.Marshal(map[string]any{"signed": signed}); err != nil {
+			t.Fatal(err)
+		}
+		call("lambda", "invoke", "--function-name", "warder-undo", "--payload", string(payload), filepath.Join(t.TempDir(), "a"))
+	}
 	const control, policy = "detach-direct-policy", "arn:aws:iam::aws:policy/ReadOnlyAccess"
 	invoke := func(t *testing.T, function string, request, answer any) string {
 		t.Helper()
@@ -208,14 +225,14 @@ func TestOnCall(t *testing.T) {
 		}
 	})
 	t.Run("halted, nothing is changed until it is resumed", func(t *testing.T) {
-		call("ssm", "put-parameter", "--name", "/warder/halt", "--value", "kim@example.com: incident 42", "--overwrite")
+		prove(t, "halt", remediation.HaltRequest{Reason: "incident 42"})
 		attach(t, "carol")
 		held := only(t, control, "carol", "held")
 		if len(held.Changes) != 1 || !strings.Contains(held.Changes[0].Reason, "incident 42") ||
 			attached(t, users, "carol") != 1 {
 			t.Errorf("notice %+v, want that the policy is left for the incident", held)
 		}
-		call("ssm", "put-parameter", "--name", "/warder/halt", "--value", "no", "--overwrite")
+		prove(t, "resume", remediation.HaltRequest{})
 		sweep(t, time.Hour)
 		only(t, control, "carol", "changed")
 		if n := attached(t, users, "carol"); n != 0 {

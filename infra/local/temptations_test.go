@@ -259,10 +259,6 @@ var tempting = []temptation{
 	{"write evidence", "s3:PutObject", "{Reports}/2026-10.html", ownedBy(mine), []string{reports}},
 
 	// To keep Warder from its work.
-	{"turn the halt switch", "ssm:PutParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt", nil, nil},
-	{
-		"delete the halt switch", "ssm:DeleteParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/warder/halt", nil, nil,
-	},
 	{
 		"change a function", "lambda:UpdateFunctionCode", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil,
 		nil,

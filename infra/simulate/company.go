@@ -203,7 +203,7 @@ func (c choices) function(of control.Control) settings.Function {
 		Owners:      settings.Owners{Tags: []string{"owner"}, Default: "security@example.com"},
 		BlastRadius: c.blast, HoldDays: c.hold, Runbooks: "https://example.com/", Language: c.language, Table: "warder",
 		LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
-		Topic:     topic, Account: number, Halt: settings.HaltParameter, Roles: []string{"warder-self"},
+		Topic:     topic, Account: number, Roles: []string{"warder-self"},
 		EventClock: c.eventClock,
 		Quarantine: settings.Quarantine{
 			Key: quarantines + change.KeyQuarantine, Outside: quarantines + change.OutsideQuarantine,
@@ -215,7 +215,7 @@ func (c choices) function(of control.Control) settings.Function {
 // of the disorder that Warder is for.
 func founded(r *rand.Rand, people int, begin time.Time) fakeaws.State {
 	state := fakeaws.State{
-		ID: number, Halt: "no", Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{},
+		ID: number, Users: map[string]*fakeaws.User{}, Policies: map[string]fakeaws.Document{},
 		Groups: maps.Clone(groups), Buckets: map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{},
 		Nodes: map[string]*fakeaws.Node{},
 		Members: map[string]*fakeaws.Member{member: {Keys: []fakeaws.Key{

@@ -12,8 +12,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/infra/simulate/deployment"
+	"github.com/warder-aws/warder/pkg/caller"
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
-	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // troubles are what befalls each control, or Warder as a whole, times a year.
@@ -37,15 +38,29 @@ var troubles = []struct {
 	}},
 	{"Warder is halted", 4, true, func(w *world, _ *function, r *rand.Rand) {
 		w.halted++
-		w.fake.Alter(fakeaws.State{Halt: "kim looks into something"})
+		w.halt(true)
 		w.note("", "Warder is halted")
 		w.at(w.now.AddDate(0, 0, 1+r.IntN(9)), func() {
 			if w.halted--; w.halted == 0 {
-				w.fake.Alter(fakeaws.State{Halt: "no"})
+				w.halt(false)
 				w.note("", "Warder goes on")
 			}
 		})
 	}},
+}
+
+// halt halts Warder, or resumes it.
+func (w *world) halt(on bool) {
+	l, ctx := ledger.New(w.memory), context.Background()
+	read, err := l.Halt(ctx)
+	if err == nil {
+		err = l.SetHalt(ctx, read, ledger.Halt{
+			Halted: on, Since: w.now, By: caller.Identity{Claimed: "kim"}, Reason: "kim looks into something",
+		})
+	}
+	if err != nil {
+		panic(err) // it is in memory
+	}
 }
 
 func (w *world) happens(o occurrence) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/test/browser"
 )
@@ -85,7 +86,7 @@ func TestCommand_BadInput(t *testing.T) {
 
 func TestCommand_Violation(t *testing.T) {
 	o := options{days: 30, users: 6, seed: 3, samples: samples(t), sabotage: func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table(), "halt#"}) })
 	}}
 	for ; ; o.seed++ {
 		all, err := simulateAll(t.Context(), o, 1, io.Discard)

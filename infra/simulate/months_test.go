@@ -22,7 +22,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	warderevent "github.com/warder-aws/warder/pkg/event"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
@@ -150,7 +149,7 @@ type sabotage struct {
 var sabotages = []sabotage{
 	{noticeFirst, "the functions give less grace than their settings say", func(w *world) { w.chosen.grace++ }},
 	{haltedNow, "the halt switch is not read", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table(), "halt#"}) })
 	}},
 	{exemptNow, "the tags of users are not read", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Owners = tagless{r.Owners} })
@@ -166,7 +165,7 @@ var sabotages = []sabotage{
 		}
 	}},
 	{heldNow, "holds are not remembered", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table()}) })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table(), "hold#"}) })
 	}},
 	{explained, "changes are made that are not recorded", func(w *world) {
 		w.eachRunner(func(r *remediation.Runner) { r.Kinds = overdone(r.Kinds) })
@@ -200,7 +199,7 @@ var sabotages = []sabotage{
 		w.eachRunner(func(r *remediation.Runner) { r.Planner = blind{r.Planner} })
 	}},
 	{overdue, "everything is held back for ever", func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Halt = always{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(halted{w.deployed().Table()}) })
 	}},
 	{rewound, "undo puts back something else", func(w *world) { w.undoer.Kinds = pretended(w.undoer.Kinds) }},
 	{oneKey, "keys go without taking turns", func(w *world) {
@@ -241,7 +240,7 @@ func TestABrokenInvariantIsSeen(t *testing.T) {
 
 func TestAViolationShrinks(t *testing.T) {
 	o := options{days: 120, users: 15, samples: samples(t), sabotage: func(w *world) {
-		w.eachRunner(func(r *remediation.Runner) { r.Halt = never{} })
+		w.eachRunner(func(r *remediation.Runner) { r.Ledger = ledger.New(forgetful{w.deployed().Table(), "halt#"}) })
 	}}
 	var first *violation
 	for ; first == nil; o.seed++ {
@@ -300,12 +299,6 @@ func (w *world) eachRunner(do func(*remediation.Runner)) {
 	}
 }
 
-type never struct{}
-
-func (never) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, nil
-}
-
 type tagless struct{ remediation.Owners }
 
 func (o tagless) Owner(ctx context.Context, user string) (owner.Contact, error) {
@@ -320,12 +313,15 @@ func (o tagless) ByID(ctx context.Context, id, name string) (owner.Contact, erro
 	return c, err
 }
 
-type forgetful struct{ ledger.Store }
+type forgetful struct {
+	ledger.Store
+	partition string
+}
 
 func (s forgetful) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
 	items, err := s.Store.BatchGet(ctx, keys...)
 	for i := range items {
-		if strings.HasPrefix(items[i].Partition, "hold#") {
+		if strings.HasPrefix(items[i].Partition, s.partition) {
 			items[i].Version = 0
 		}
 	}
@@ -412,10 +408,17 @@ func pretended(kinds change.Registry) change.Registry {
 	})
 }
 
-type always struct{}
+// halted is a ledger that is halted for ever.
+type halted struct{ ledger.Store }
 
-func (always) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Literal("halted"), time.Time{}, nil
+func (s halted) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	items, err := s.Store.BatchGet(ctx, keys...)
+	for i := range items {
+		if items[i].Partition == "halt#switch" {
+			items[i].Version, items[i].Body = 1, `{"halted":true}`
+		}
+	}
+	return items, err
 }
 
 // asRead is what the ledger has, with the open cases as they were read.

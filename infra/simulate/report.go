@@ -14,9 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/exemption"
@@ -135,14 +132,9 @@ func (e *emulated) intervene(ctx context.Context, c *company, now time.Time) err
 		}
 		break
 	}
-	client := ssm.NewFromConfig(e.account.Operator())
-	halt := func(value string) error {
-		_, err := client.PutParameter(ctx, &ssm.PutParameterInput{
-			Name: aws.String(settings.HaltParameter), Value: &value, Overwrite: aws.Bool(true),
-		})
-		return err
-	}
-	if err := halt("the settlement of the month runs (by kim@example.com)"); err != nil {
+	if _, err := e.account.Prove(ctx, "undo", map[string]any{"halt": remediation.HaltRequest{
+		By: "kim@example.com", Reason: "the settlement of the month runs",
+	}}); err != nil {
 		return fmt.Errorf("halt: %w", err)
 	}
 	c.now = now.Add(-24 * time.Hour)
@@ -156,7 +148,8 @@ func (e *emulated) intervene(ctx context.Context, c *company, now time.Time) err
 			break
 		}
 	}
-	c.fail(halt("no"))
+	_, err = e.account.Prove(ctx, "undo", map[string]any{"resume": remediation.HaltRequest{}})
+	c.fail(err)
 	return c.err
 }
 

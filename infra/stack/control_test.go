@@ -274,8 +274,8 @@ func TestFunctions_Settings(t *testing.T) {
 				if c.ID == "deactivate-stale-access-key" && !strings.Contains(string(got.Parameters), `"maxAgeDays":`+age) {
 					t.Errorf("parameters %s, want maxAgeDays %s", got.Parameters, age)
 				}
-				if got.Topic != "arn:${Notices}" || got.Table != "warder" || got.Halt != "/warder/halt" || got.EventClock {
-					t.Errorf("topic %q, table %q, halt %q, event clock %v", got.Topic, got.Table, got.Halt, got.EventClock)
+				if got.Topic != "arn:${Notices}" || got.Table != "warder" || got.EventClock {
+					t.Errorf("topic %q, table %q, event clock %v", got.Topic, got.Table, got.EventClock)
 				}
 				if name == "custom" && (got.Owners.Default != "security@example.com" || len(got.AllowedNetworks) != 1) {
 					t.Errorf("owners %v, allowed networks %v", got.Owners, got.AllowedNetworks)

@@ -98,13 +98,12 @@ func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.Pol
 	if c.Schedule != "" { // a sweep lists the open cases
 		ledger = append(ledger, "dynamodb:Query")
 	}
-	if c.Acts() { // the guards' entries are read at once
+	if c.Acts() || c.Schedule != "" { // the guards' entries are read at once
 		ledger = append(ledger, "dynamodb:BatchGetItem")
 	}
 	statements := []awsiam.PolicyStatement{
 		may(h.Ledger.TableArn(), ledger...),
 		may(h.Topic.TopicArn(), "sns:Publish"),
-		may(h.Halt.ParameterArn(), "ssm:GetParameter"),
 		fails,
 	}
 	if h.Key != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -34,7 +33,6 @@ type Hub struct {
 	Topic  awssns.ITopic // of all notices: the stack's own, or the one that the settings name
 	Watch  awssns.Topic  // the second one, for when somebody switches off a part of Warder
 	Key    awskms.IKey   // of the topic; nil if the settings name a topic without one
-	Halt   awsssm.StringParameter
 
 	LedgerKey awskms.IKey // of the secret that the ledger's items are sealed with
 
@@ -68,11 +66,6 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	hub.names.Table = hub.kept(settings.TableName)
 	hub.addTopicAndKeys()
 	hub.Ledger = newLedger(stack, hub.names.Table, s)
-	hub.Halt = awsssm.NewStringParameter(stack, jsii.String("Halt"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(settings.HaltParameter),
-		Description:   jsii.String("Any value except no: Warder changes nothing and still notifies"),
-		StringValue:   jsii.String("no"),
-	})
 	hub.Failed = newQueue(stack, "Failed")
 	hub.Undelivered = newUndelivered(stack, s)
 	if len(s.Regions) > 0 || props.anyUses(control.Bus, control.DrillQueue) {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
 	"os/exec"
@@ -67,7 +68,7 @@ const administers = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root, " +
 // Nobody but Warder writes items, whatever else they may do; and what keeps it so, the policies of the table and of the
 // key, only an administrator changes.
 func TestLedger_OnlyWarderWrites(t *testing.T) {
-	var writes, manages []string
+	var writes, manages, halts []string
 	tmpl := load(t, deployed)
 	table := tmpl.one(t, "AWS::DynamoDB::Table", func(resource) bool { return true })
 	for _, s := range statements(table.get("ResourcePolicy.PolicyDocument")) {
@@ -78,6 +79,10 @@ func TestLedger_OnlyWarderWrites(t *testing.T) {
 				writes = append(writes, action)
 			case "aws:PrincipalArn ArnNotLike " + administers:
 				manages = append(manages, action)
+			case "aws:PrincipalArn ArnNotLike arn:${AWS::Partition}:iam::${AWS::AccountId}:role/warder/*, " + administers,
+				"aws:PrincipalArn ArnNotLike arn:${AWS::Partition}:iam::${AWS::AccountId}:role/warder/* and " +
+					"dynamodb:LeadingKeys ForAnyValue:StringNotEquals halt#emergency":
+				halts = append(halts, action)
 			default:
 				t.Errorf("unexpected: %s", line)
 			}
@@ -89,13 +94,17 @@ func TestLedger_OnlyWarderWrites(t *testing.T) {
 		}
 		return lines
 	}
-	if diff := cmp.Diff(deny("BatchWriteItem", "DeleteItem", "PartiQLDelete", "PartiQLInsert", "PartiQLUpdate", "PutItem",
+	if diff := cmp.Diff(deny("BatchWriteItem", "DeleteItem", "PartiQLDelete", "PartiQLInsert", "PartiQLUpdate",
 		"UpdateItem"), writes); diff != "" {
 		t.Errorf("denied to everybody but Warder's roles (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(deny("DeleteResourcePolicy", "DeleteTable", "PutResourcePolicy", "UpdateContinuousBackups",
 		"UpdateTable", "UpdateTimeToLive"), manages); diff != "" {
 		t.Errorf("denied to everybody but administrators (-want +got):\n%s", diff)
+	}
+	// Administrators put the one item that halts in an emergency, and nobody else puts any.
+	if diff := cmp.Diff(deny("PutItem", "PutItem"), halts); diff != "" {
+		t.Errorf("putting items is denied (-want +got):\n%s", diff)
 	}
 	key := tmpl.one(t, "AWS::KMS::Key", func(resource) bool { return true })
 	for _, s := range statements(key.get("KeyPolicy")) {
@@ -125,10 +134,24 @@ func TestTopicKey_EncryptsTheTopicAndRotates(t *testing.T) {
 	}
 }
 
-func TestHalt_StartsAsNo(t *testing.T) {
-	halt := load(t, deployed).one(t, "AWS::SSM::Parameter", func(resource) bool { return true })
-	if halt.get("Name") != "/warder/halt" || halt.get("Value") != "no" {
-		t.Errorf("halt parameter %v is %v, want /warder/halt to be no", halt.get("Name"), halt.get("Value"))
+// What halts Warder is an item of the ledger: nothing that CloudFormation makes, and so updates, reverts or makes anew,
+// has a value of it.
+func TestHalt_NoDeploymentWritesIt(t *testing.T) {
+	for name, from := range stacks(t) {
+		for _, r := range load(t, from).Resources {
+			writes := r.Type == "AWS::SSM::Parameter" || strings.HasPrefix(r.Type, "Custom::") ||
+				r.Type == "AWS::CloudFormation::CustomResource"
+			text, err := json.Marshal(r.Properties)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Type == "AWS::DynamoDB::Table" {
+				text = nil // its policy says who writes it
+			}
+			if writes || strings.Contains(string(text), "halt#") {
+				t.Errorf("%s: %s (%s) may write the halt switch", name, r.id, r.Type)
+			}
+		}
 	}
 }
 
@@ -191,7 +214,6 @@ var taggable = map[string]bool{
 	"AWS::SNS::TopicPolicy":          false,
 	"AWS::SQS::Queue":                true,
 	"AWS::SQS::QueuePolicy":          false,
-	"AWS::SSM::Parameter":            true,
 }
 
 func TestTags_EveryResource(t *testing.T) {
@@ -236,7 +258,6 @@ func TestNames_PhysicalOnlyWhereNeeded(t *testing.T) {
 		"AWS::Lambda::Function": {"FunctionName"},
 		"AWS::Logs::LogGroup":   {"LogGroupName"},
 		"AWS::DynamoDB::Table":  {"TableName"},
-		"AWS::SSM::Parameter":   {"Name"},
 		// Those of exactly these names may be attached to users.
 		"AWS::IAM::ManagedPolicy": {"ManagedPolicyName"},
 		"AWS::IAM::Group":         {"GroupName"},

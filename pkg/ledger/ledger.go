@@ -79,6 +79,8 @@ const (
 	Exemption Guard = "exemption" // an exemption ends soon, or is none
 	Crowded   Guard = "crowded"   // a control acts on more emergencies than it may make changes, and asks
 	Unreached Guard = "unreached" // a control changes nothing, because nobody can be notified
+	Halted    Guard = "halted"    // Warder was halted
+	Resumed   Guard = "resumed"   // a person let it make changes again
 	Forgery   Guard = "forgery"   // the table has items that Warder did not write
 	Unread    Guard = "unread"    // what allows the changes could not be read: nothing is decided about them
 )

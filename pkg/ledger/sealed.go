@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,6 +67,9 @@ func (l *Ledger) Foreign() []Foreign {
 }
 
 func (s *Sealed) meet(item Item) {
+	if strings.HasPrefix(item.Partition, halts) {
+		return // it halts: who reads the switch says so
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := Foreign{Key{item.Partition, item.Sort}, item.Seal}
@@ -112,11 +116,20 @@ func (s *Sealed) proven(ctx context.Context, items []Item, absent bool) ([]Item,
 			known = append(known, item)
 			continue
 		case absent:
-			known = append(known, Item{Partition: item.Partition, Sort: item.Sort})
+			known = append(known, absence(item))
 		}
 		s.meet(item)
 	}
 	return known, nil
+}
+
+// absence is what an item of somebody else is taken for. Of the halt switch it is known what is there: it halts.
+func absence(item Item) Item {
+	a := Item{Partition: item.Partition, Sort: item.Sort}
+	if strings.HasPrefix(item.Partition, halts) {
+		a.Unproven = &item
+	}
+	return a
 }
 
 func (s *Sealed) right(key []byte, item Item) bool {
@@ -142,10 +155,28 @@ func (s *Sealed) BatchGet(ctx context.Context, keys ...Key) ([]Item, error) {
 	return s.proven(ctx, items, true)
 }
 
+// key is the secret to seal with. With a new one the ledger begins, and its halt switch is written: a ledger that has
+// begun and has none is halted.
+func (s *Sealed) key(ctx context.Context) ([]byte, error) {
+	key, err := s.Keys.Key(ctx, false)
+	if err != nil || key != nil {
+		return key, err
+	}
+	if key, err = s.Keys.Key(ctx, true); err != nil {
+		return nil, err
+	}
+	first := begun
+	first.Seal = sealOf(key, first, 1)
+	if err := s.Unsealed.Put(ctx, first); err != nil && !errors.Is(err, ErrConflict) {
+		return nil, err
+	}
+	return key, nil
+}
+
 // Put implements [Store]. A foreign item that is in the way of a new one is overwritten. One that took the place of
 // what was read is as if that had been deleted.
 func (s *Sealed) Put(ctx context.Context, item Item) error {
-	key, err := s.Keys.Key(ctx, true)
+	key, err := s.key(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ type Item struct {
 	Version int64     // counts its writes; 0 means that it is not there, less that what is there was not written by Put
 	Body    string    // its JSON
 	Seal    string    // proves who wrote it, see [Sealed]; empty in a store that is not sealed
+	// Unproven is what is there and Warder did not write, of a halt switch that is taken for absent, see [Halt].
+	Unproven *Item
 }
 
 // What DynamoDB takes, in bytes: the keys of a partition, of the table and of the index, a sort key, and

@@ -73,9 +73,6 @@ var places = map[string][]place{
 	"kms.amazonaws.com": {
 		{i18n.T("key"), []string{"keyId", "response.keyId"}, key},
 	},
-	"ssm.amazonaws.com": {
-		{i18n.T("parameter"), []string{"name", "names", "resourceArn"}, parameter},
-	},
 	"cloudformation.amazonaws.com": {
 		{i18n.T("stack"), []string{"stackName"}, stack},
 		{i18n.Literal("StackSet"), []string{"stackSetName"}, stackSetOf},
@@ -263,13 +260,6 @@ func key(f *settings.Function, name string) string {
 		if name != "" && (name == own || resource(name) == resource(own) || "key/"+name == resource(own)) {
 			return strings.TrimPrefix(resource(own), "key/")
 		}
-	}
-	return ""
-}
-
-func parameter(f *settings.Function, name string) string {
-	if name == f.Halt || resource(name) == "parameter"+f.Halt {
-		return f.Halt
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ import (
 func TestThings_SimilarNames(t *testing.T) {
 	const account = "us-east-1:111122223333:"
 	f := settings.Function{
-		Table: "warder", Topic: "arn:aws:sns:" + account + "warder-Notices", Halt: "/warder/halt",
+		Table: "warder", Topic: "arn:aws:sns:" + account + "warder-Notices",
 		Own: settings.Own{Stack: "warder", Keys: []string{"arn:aws:kms:" + account + "key/0a1b"}},
 	}
 	for _, tc := range []struct {
@@ -51,8 +51,6 @@ func TestThings_SimilarNames(t *testing.T) {
 		{"kms", "keyId", "arn:aws:kms:" + account + "key/0a1b", true},
 		{"kms", "keyId", "a1b", false},
 		{"kms", "keyId", "", false},
-		{"ssm", "name", "arn:aws:ssm:" + account + "parameter/warder/halt", true},
-		{"ssm", "name", "/warder/halt/x", false},
 		{"cloudformation", "stackName", "warder", true},
 		{"cloudformation", "stackName", "warder-eu-west-1", true},
 		{"cloudformation", "stackName", "warder-config", true},

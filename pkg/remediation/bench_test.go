@@ -36,9 +36,6 @@ func (willing) Publish(_ context.Context, m notice.Message) (string, error) {
 	_, err := m.Bodies()
 	return "accepted", err
 }
-func (willing) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, nil
-}
 func (willing) Owner(_ context.Context, user string) (owner.Contact, error) {
 	return owner.Contact{ID: "AIDAEXAMPLE", Name: user}, nil
 }
@@ -81,7 +78,7 @@ func BenchmarkRun(b *testing.B) {
 				Control: described, Planner: always(found), Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}),
 				Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, Parameters: json.RawMessage(`{}`), BlastRadius: 1, HoldDays: 7,
 					EventClock: true},
-				Topic: willing{}, Owners: willing{}, Halt: willing{},
+				Topic: willing{}, Owners: willing{},
 				Environment: remediation.Environment{Now: time.Now, Sleep: func(context.Context, time.Duration) {},
 					Log: slog.New(slog.DiscardHandler)},
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
@@ -89,11 +88,11 @@ func TestDecide_ReadsNoMoreThanItNeeds(t *testing.T) {
 		{"observing, right before the change", applying, func(_ *Finding, x *facts) {
 			x.settings.Mode = control.Observe
 		}, nil},
-		{"halted", applying, func(_ *Finding, x *facts) { x.halted = i18n.Literal("halted") }, []fact{haltSwitch}},
+		{"halted", applying, func(_ *Finding, x *facts) { x.ledger.state.Halt.Halted = true }, []fact{guardState}},
 		{"gone", planning, func(_ *Finding, x *facts) { x.tags = nil }, []fact{subjectTags}},
 		{"permitted in a plan", planning, func(*Finding, *facts) {}, []fact{subjectTags, guardState, recipients}},
 		{"permitted", applying, func(*Finding, *facts) {},
-			[]fact{haltSwitch, subjectTags, guardState, recipients, recentChanges, blastShare}},
+			[]fact{guardState, subjectTags, recipients, recentChanges, blastShare}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f, x := found(), permitted(tc.at)

@@ -151,11 +151,21 @@ func TestApply_PrerequisiteNotFound(t *testing.T) {
 	}
 }
 
-// shut is the halt switch when it is on.
-type shut struct{}
+// halted halts the runner since a time.
+func halted(t *testing.T, r *remediation.Runner, since time.Time) {
+	t.Helper()
+	setHalt(t, r, ledger.Halt{Halted: true, Since: since, By: caller.Identity{Claimed: "kim"}, Reason: "incident 42"})
+}
 
-func (shut) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Literal("halted"), time.Time{}, nil
+func setHalt(t *testing.T, r *remediation.Runner, h ledger.Halt) {
+	t.Helper()
+	read, err := r.Ledger.Halt(t.Context())
+	if err == nil {
+		err = r.Ledger.SetHalt(t.Context(), read, h)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestApply_MadeThenHalted(t *testing.T) {
@@ -173,7 +183,8 @@ func TestApply_MadeThenHalted(t *testing.T) {
 		!slices.Equal(kinds(box), []notice.Kind{notice.Failure}) {
 		t.Errorf("%+v, %v, told %v", report, err, kinds(box))
 	}
-	a.Fault, r.Halt = nil, shut{}
+	a.Fault = nil
+	halted(t, r, r.Now())
 	report, err = run(r, "a", sweep)
 	if err != nil || report.Changes[0].Status != ledger.Verified ||
 		!slices.Equal(kinds(box), []notice.Kind{notice.Failure, notice.Changed}) {
@@ -228,11 +239,24 @@ func TestUnread_HoldThenGrace(t *testing.T) {
 	}
 }
 
-// unread is a halt switch that cannot be read.
-type unread struct{}
+// unread has no halt switch as long as the table cannot be reached for it.
+type unread struct {
+	*ledger.Memory
+	down bool
+}
 
-func (unread) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, errRefused
+func (s *unread) BatchGet(ctx context.Context, keys ...ledger.Key) ([]ledger.Item, error) {
+	if s.down && slices.ContainsFunc(keys, func(k ledger.Key) bool { return strings.HasPrefix(k.Partition, "halt#") }) {
+		return nil, errRefused
+	}
+	return s.Memory.BatchGet(ctx, keys...)
+}
+
+func (s *unread) Get(ctx context.Context, partition, sort string) (ledger.Item, error) {
+	if s.down && strings.HasPrefix(partition, "halt#") {
+		return ledger.Item{}, errRefused
+	}
+	return s.Memory.Get(ctx, partition, sort)
 }
 
 func TestGuards_HoldAfterPlanning(t *testing.T) {
@@ -240,12 +264,12 @@ func TestGuards_HoldAfterPlanning(t *testing.T) {
 	fresh.Fresh = true
 	var a *fakeaws.Account
 	r, a, _ := newRunner(t, finds(&a, fresh))
-	open := r.Halt
-	r.Halt = unread{}
+	store := &unread{Memory: &ledger.Memory{}, down: true}
+	r.Ledger = ledger.New(store)
 	if _, err := run(r, "a", attached); err == nil {
 		t.Fatal("handled, though the halt switch cannot be read")
 	}
-	r.Halt = open
+	store.down = false
 	if err := r.Ledger.SetHold(t.Context(), identified(a, fresh.Changes[0]),
 		ledger.Hold{Until: r.Now().Add(time.Hour), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}); err != nil {
 		t.Fatal(err)

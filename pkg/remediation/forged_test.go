@@ -30,6 +30,7 @@ func TestRun_ForgedItemsSilenceNothing(t *testing.T) {
 	r, a, box := newRunner(t, finding(detach()))
 	table := &ledger.Memory{}
 	r.Ledger = ledger.New(&ledger.Sealed{Unsealed: table, Keys: ledger.FixedKey("secret")})
+	setHalt(t, r, ledger.Halt{})
 	c, far := identified(a, detach().Changes[0]), time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	// Whatever the key of a hold is made of, the forger may know it: Warder's own is written, and altered.
 	if err := r.Ledger.SetHold(t.Context(), c, ledger.Hold{Until: far, By: caller.Identity{Claimed: "kim"}}); err != nil {
@@ -72,6 +73,7 @@ func TestUndo_ForgedEntry(t *testing.T) {
 	r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) { return nil, nil })
 	table := &ledger.Memory{}
 	r.Ledger = ledger.New(&ledger.Sealed{Unsealed: table, Keys: ledger.FixedKey("secret")})
+	setHalt(t, r, ledger.Halt{})
 	at := r.Now()
 	admin := change.Change{
 		Kind: change.ManagedUserPolicy, Subject: "alice", Target: "arn:aws:iam::aws:policy/AdministratorAccess",

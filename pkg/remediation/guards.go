@@ -45,7 +45,7 @@ const (
 var guards = []guard{
 	{neverWidens, applying, nil, ledger.Failed, metric.Metric{}, assessWidening},
 	{mode, applying, nil, ledger.Observed, metric.Metric{}, assessMode},
-	{halt, applying, []fact{haltSwitch}, ledger.Held, metric.SkippedHeld, assessHalt},
+	{halt, applying, []fact{guardState}, ledger.Held, metric.SkippedHeld, assessHalt},
 	{existence, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedMoot, assessExistence},
 	{exempt, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedExempt, assessExemption},
 	{undone, planning | applying, []fact{guardState}, ledger.Skipped, metric.SkippedUndone, assessHold},
@@ -92,7 +92,9 @@ func assessMode(_ Finding, x facts) decision { return stop(x.observing(), suppre
 
 func (x facts) observing() bool { return x.settings.Mode != control.Enforce }
 
-func assessHalt(_ Finding, x facts) decision { return stop(!x.halted.Empty(), hold, x.halted) }
+func assessHalt(_ Finding, x facts) decision {
+	return stop(x.ledger.state.Halt.Halted, hold, HaltReason(x.ledger.state.Halt))
+}
 
 // assessExistence suppresses what is about a user or a resource that does not exist any more, and what was
 // put on hold about a user whose name another one has now.
@@ -261,7 +263,6 @@ const (
 type fact string
 
 const (
-	haltSwitch    fact = "halt switch"
 	subjectTags   fact = "subject"
 	recipients    fact = "recipients"
 	guardState    fact = "guard state"
@@ -277,7 +278,6 @@ type facts struct {
 	settings settings.Function
 	widens   error             // the changes could widen access
 	known    map[fact]error    // what was read; an error says that it cannot be known
-	halted   i18n.Message      // why Warder is halted; empty when it is not
 	tags     map[string]string // of the subject; nil when it does not exist
 	firstKey string            // the access key of the same user that goes in this run
 	ledger   ledgerFacts

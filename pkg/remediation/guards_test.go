@@ -14,7 +14,6 @@ import (
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -28,7 +27,7 @@ func permitted(at stage) facts {
 		stage: at, now: noon, control: "test",
 		settings: settings.Function{Mode: control.Enforce, Parameters: []byte(`{"graceDays":7}`), BlastRadius: 10},
 		known: map[fact]error{
-			haltSwitch: nil, subjectTags: nil, recipients: nil, guardState: nil, recentChanges: nil, blastShare: nil,
+			subjectTags: nil, recipients: nil, guardState: nil, recentChanges: nil, blastShare: nil,
 		},
 		tags: map[string]string{},
 		ledger: ledgerFacts{
@@ -63,7 +62,9 @@ var guardCases = []guardCase{
 	{"a control that observes changes nothing",
 		func(_ *Finding, x *facts) { x.settings.Mode = control.Observe }, mode, suppress, "", time.Time{}, ""},
 	{"nothing is changed while Warder is halted",
-		func(_ *Finding, x *facts) { x.halted = i18n.Literal("incident 42") }, halt, hold, "incident 42", time.Time{}, ""},
+		func(_ *Finding, x *facts) {
+			x.ledger.state.Halt = ledger.Halt{Halted: true, Reason: "incident 42", By: caller.Identity{ARN: "kim"}}
+		}, halt, hold, "Warder is halted by kim: incident 42", time.Time{}, ""},
 	{"a user that does not exist is left alone",
 		func(_ *Finding, x *facts) { x.tags = nil }, existence, suppress, "it no longer exists", time.Time{}, ""},
 	{"another user has the name of the one it was held about",

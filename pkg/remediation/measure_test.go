@@ -24,13 +24,6 @@ import (
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
-// halted is a halt switch that is on since a time.
-type halted struct{ since time.Time }
-
-func (h halted) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Literal("Warder is halted"), h.since, nil
-}
-
 // attached is the event that alice got her policy, on 2026-11-30 at 23:59:18.
 const attached = `{"version":"0","id":"00000000-0000-4000-8000-000000000003",
 	"detail-type":"AWS API Call via CloudTrail","source":"aws.iam",
@@ -91,7 +84,7 @@ func TestMetrics_EveryRun(t *testing.T) {
 		}), nil, []string{attached}, sweep,
 			sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedRepeated": 1.0})},
 		{"a planner that fails", func(event.Event) ([]remediation.Finding, error) { return nil, errors.New("denied") }, nil,
-			nil, sweep, values{"Failures": 1.0, "HaltedHours": 0}},
+			nil, sweep, values{"Failures": 1.0}},
 		{"nonsense", asIs, nil, nil, "nonsense", values{"Failures": 1.0}},
 		{"an owner with days left", asIs, func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			r.Settings.Parameters = []byte(`{"graceDays": 7}`)
@@ -111,12 +104,12 @@ func TestMetrics_EveryRun(t *testing.T) {
 			sweeping(values{"Findings": 1.0, "Skipped": 1.0, "SkippedMoot": 1.0})},
 		{"a Warder that was halted a day and an hour ago", asIs,
 			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-				r.Halt = halted{r.Now().Add(-25 * time.Hour)}
+				halted(t, r, r.Now().Add(-25*time.Hour))
 			}, nil, sweep, sweeping(values{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0,
 				"HaltedHours": 25.0})},
 		{"a sweep of a halted Warder that has nothing to do", finding(),
 			func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
-				r.Halt = halted{r.Now().Add(-90 * time.Minute)}
+				halted(t, r, r.Now().Add(-90*time.Minute))
 			}, nil, sweep, sweeping(values{"HaltedHours": 1.5})},
 		{"a change over the blast radius", asIs, func(t *testing.T, r *remediation.Runner,
 			_ *fakeaws.Account) {
@@ -172,7 +165,7 @@ func spend(t *testing.T, r *remediation.Runner, changes int) {
 
 func TestMetrics_UnreadableSwitch(t *testing.T) {
 	r, _, _ := newRunner(t, finding())
-	r.Halt = unreadable{}
+	r.Ledger = ledger.New(&unread{Memory: &ledger.Memory{}, down: true})
 	var out bytes.Buffer
 	r.Log = slog.New(slog.NewJSONHandler(&out, nil))
 	report, err := run(r, "a", sweep)
@@ -188,12 +181,6 @@ func TestMetrics_UnreadableSwitch(t *testing.T) {
 	if !strings.Contains(out.String(), `"level":"WARN","msg":"not measured"`) {
 		t.Errorf("log %s", out.String())
 	}
-}
-
-type unreadable struct{}
-
-func (unreadable) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, errors.New("denied")
 }
 
 func TestLog_LinePerChangeNoticeAndOpenCase(t *testing.T) {

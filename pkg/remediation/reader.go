@@ -27,7 +27,7 @@ type reader struct {
 	firstKeys  map[string]string                    // the access keys that go in this run, by their users
 	taggings   map[string]map[string]ledger.Tagging // who gave users their tags, by the users' unique ids
 	addresses  map[string]ledger.Address            // those that were read in this run
-	haltRead   bool
+	halt       *ledger.Halt                         // as it was read last; nil if it was not
 }
 
 var errUnseen = errors.New("AWS does not show it")
@@ -36,8 +36,6 @@ var errUnseen = errors.New("AWS does not show it")
 func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.Entry, x *facts) (err error) {
 	unreadable := func(text i18n.Message) error { return i18n.Fault{Text: text, Err: err} }
 	switch what {
-	case haltSwitch:
-		x.halted, err = r.halted(ctx)
 	case subjectTags:
 		// AWS is eventually consistent (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html): what it
 		// does not show, although the planner has seen it, may be exempt. At the last try it does not exist.
@@ -156,7 +154,9 @@ func (r *reader) reached(ctx context.Context, owner string) (reached bool, back 
 func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error) {
 	key := x.ledger.key
 	if x.stage == applying {
-		x.ledger.state, err = r.Ledger.Guards(ctx, r.Control.ID, key, f.Changes)
+		if x.ledger.state, err = r.Ledger.Guards(ctx, r.Control.ID, key, f.Changes); err == nil {
+			r.keepHalt(x.ledger.state.Halt)
+		}
 	} else {
 		if _, known := r.cases.known[key]; known || f.bypasses(grace) || !r.enforcing() {
 			key = ""
@@ -226,18 +226,18 @@ func (r *reader) takeShare(ctx context.Context, entry *ledger.Entry, b *ledger.B
 	return true, nil
 }
 
-// halted reads the halt switch, and measures for how long it has been on.
-func (r *reader) halted(ctx context.Context) (why i18n.Message, err error) {
-	r.haltRead = true
-	why, since, err := r.Halt.Check(ctx)
+// keepHalt keeps what the halt switch is, and measures for how long it has been on.
+func (r *reader) keepHalt(h ledger.Halt) {
+	r.halt = &h
 	switch {
-	case err != nil:
-	case why.Empty():
-		if r.sweeping() { // CloudWatch bills a value in each hour
-			r.report.Metrics.Set(metric.HaltedHours, 0)
-		}
-	case !since.IsZero():
-		r.report.Metrics.Set(metric.HaltedHours, max(r.now.Sub(since).Hours(), 0))
+	case h.Unproven != "": // nobody knows since when: it counts as long
+		r.report.Metrics.Set(metric.HaltedHours, unknownHours)
+	case h.Halted:
+		r.report.Metrics.Set(metric.HaltedHours, max(r.now.Sub(h.Since).Hours(), 0))
+	case r.sweeping(): // CloudWatch bills a value in each hour
+		r.report.Metrics.Set(metric.HaltedHours, 0)
 	}
-	return why, err
 }
+
+// unknownHours is for how long Warder counts as halted by somebody unknown: the alarm rings.
+const unknownHours = 24.0

@@ -109,13 +109,14 @@ func (r *run) measure(ctx context.Context, whole bool) {
 			r.log.WarnContext(ctx, "not measured", "error", err.Error())
 		}
 	}
-	// A run that found nothing leaves it to the others: there are sweeps every day.
-	if !r.reader.haltRead && (r.sweeping() || len(r.report.Changes)+len(r.report.Notices) > 0) {
-		_, err := r.reader.halted(ctx)
-		warn(err)
-	}
 	if !whole || !r.sweeping() {
 		return
+	}
+	if r.reader.halt == nil {
+		h, err := r.Ledger.Halt(ctx)
+		if warn(err); err == nil {
+			r.reader.keepHalt(h)
+		}
 	}
 	open, err := r.cases.open(ctx)
 	if warn(err); err != nil {

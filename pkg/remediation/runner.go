@@ -38,12 +38,6 @@ type Owners interface {
 	ByID(ctx context.Context, id, name string) (owner.Contact, error)
 }
 
-// HaltSwitch can stop every change.
-type HaltSwitch interface {
-	// Check returns why no change may be made, empty when changes may, and since when, if known. An error forbids them.
-	Check(ctx context.Context) (why i18n.Message, since time.Time, err error)
-}
-
 // Runner handles the events of one control.
 type Runner struct {
 	Control  control.Control
@@ -53,7 +47,6 @@ type Runner struct {
 	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
-	Halt     HaltSwitch
 	Environment
 }
 
@@ -143,6 +136,7 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 	run.record.Done, run.record.Outcome, run.record.Reason = err == nil, string(report.Outcome), report.Reason
 	err = errors.Join(err, r.Ledger.Finish(ctx, &run.record))
 	run.measure(ctx, err == nil)
+	err = errors.Join(err, run.reader.notifyUnproven(ctx))
 	return report, err
 }
 

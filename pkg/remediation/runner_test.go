@@ -42,23 +42,18 @@ func (m *mailbox) Publish(_ context.Context, n notice.Message) (string, error) {
 	return "m", nil
 }
 
-type open struct{}
-
-func (open) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Message{}, time.Time{}, nil
-}
-
 // newRunner returns a runner in enforce over an account in which alice has a direct policy.
 func newRunner(t *testing.T, p plan) (*remediation.Runner, *fakeaws.Account, *mailbox) {
 	t.Helper()
 	a := fakeaws.New(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {Attached: []string{readOnly}}}})
 	box := &mailbox{}
 	return &remediation.Runner{
-		Control: control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce},
+		Control: control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce,
+			Permissions: []control.Permission{{Actions: []string{"iam:DetachUserPolicy"}}}},
 		Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, Parameters: []byte("{}"), Roles: []string{"warder-self"},
 			BlastRadius: 10, HoldDays: 7},
 		Planner: p, Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
-		Owners: owner.Book{API: a.IAM()}, Halt: open{},
+		Owners: owner.Book{API: a.IAM()},
 		Environment: remediation.Environment{Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
 			Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
 	}, a, box

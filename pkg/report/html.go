@@ -577,8 +577,7 @@ func (p *page) limits() []*html.Node {
 		"no alert counts as an open finding."))
 	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the " +
 		"report was made."))
-	item(p.T("Sweeps that found nothing are kept for 30 days, and the last 100 values of the halt switch: what is older " +
-		"is not counted."))
+	item(p.T("Sweeps that found nothing are kept for 30 days: what is older is not counted."))
 	item(p.T("When the end of a finding was not recorded, it counts as open until its next record: the figures are " +
 		"never too low."))
 	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes " +

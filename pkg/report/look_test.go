@@ -71,7 +71,7 @@ func month(names []string) book {
 		b.run(e, when.Add(-time.Duration(20+i*i*13)*time.Second))
 	}
 	held := b.found(direct, name(2), "HELD", at(20, 4, 0), ledger.Held)
-	held.Steps[0].Reason = "Warder is halted (/warder/halt): " + name(5)
+	held.Steps[0].Reason = "Warder is halted by kim (claimed): " + name(5)
 	failed := b.found(stale, name(4), "FAILED", at(29, 4, 0), ledger.Failed)
 	failed.Steps[0].Reason = "AccessDenied: " + name(1)
 	b.found("require-permissions-boundary", name(6), "SEEN", at(12, 4, 0), ledger.Observed).Severity = "critical"
@@ -118,9 +118,10 @@ func examples(t testing.TB) map[string]Report {
 				{names[3], map[string]string{"warder:exempt": "please do not touch " + names[4]}},
 				{names[5], map[string]string{"warder:exempt": "no-such-control until 2027-01-01 by kim for fun", "owner": "x"}},
 			}
-			s.Halts = []Switch{{1, "no", at(-40, 0, 0), ""},
-				{2, names[6] + " (by kim at 2026-10-20)", at(20, 3, 10), "arn:aws:iam::111122223333:user/kim"},
-				{3, "no", at(20, 7, 45), ""}}
+			s.Ledger.Entries = append(s.Ledger.Entries,
+				ledger.Entry{ID: "halt", Control: "undo", Guard: ledger.Halted, At: at(20, 3, 10), Reason: names[6],
+					By: caller.Identity{ARN: "arn:aws:iam::111122223333:user/kim"}},
+				ledger.Entry{ID: "resume", Control: "undo", Guard: ledger.Resumed, At: at(20, 7, 45)})
 		}
 		return Make(s, p, now)
 	}

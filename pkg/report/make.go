@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/exemption"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -256,6 +254,25 @@ func (m *maker) exemptions() {
 	})
 }
 
+// halts are the times in which every change was halted: from the first halt to the next time that it was resumed.
+func (m *maker) halts() []Incident {
+	var halts []Incident
+	on := false
+	for _, e := range slices.SortedStableFunc(slices.Values(m.Ledger.Entries), func(a, b ledger.Entry) int {
+		return a.At.Compare(b.At)
+	}) {
+		switch {
+		case e.Guard == ledger.Halted && !on:
+			halts = append(halts, Incident{Kind: Halted, ID: e.ID, Control: e.Control, At: e.At, By: m.name(e.By),
+				Text: cmp.Or(e.Reason, e.Text)})
+		case e.Guard == ledger.Resumed && on:
+			halts[len(halts)-1].Until = e.At
+		}
+		on = on && e.Guard != ledger.Resumed || e.Guard == ledger.Halted
+	}
+	return halts
+}
+
 // incidents lists halts, stops, what failed, and what was put on hold.
 func (m *maker) incidents() {
 	add := func(i Incident) {
@@ -267,16 +284,8 @@ func (m *maker) incidents() {
 			m.Incidents = append(m.Incidents, i)
 		}
 	}
-	for i, set := range m.Halts {
-		if set.Value == halt.Go || i > 0 && m.Halts[i-1].Value != halt.Go {
-			continue
-		}
-		incident := Incident{Kind: Halted, ID: fmt.Sprintf("halt version %d", set.Version), At: set.At,
-			By: set.By, Text: set.Value}
-		if end := slices.IndexFunc(m.Halts[i:], func(s Switch) bool { return s.Value == halt.Go }); end >= 0 {
-			incident.Until = m.Halts[i+end].At
-		}
-		add(incident)
+	for _, i := range m.halts() {
+		add(i)
 	}
 	kinds := map[ledger.Guard]IncidentKind{ledger.Stopped: Stopped, ledger.Released: Released,
 		ledger.Exemption: BadExemption}

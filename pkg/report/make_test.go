@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -287,12 +288,19 @@ func TestARehearsalIsInNoNumber(t *testing.T) {
 }
 
 func TestAHaltLastsUntilItIsResumed(t *testing.T) {
-	s := source(t, book{})
-	s.Halts = []Switch{
-		{1, "no", at(-60, 0, 0), ""}, {2, "old", at(-50, 0, 0), "kim"}, {3, "no", at(-49, 0, 0), "kim"},
-		{4, "reaches in", at(0, 0, 0), "kim"}, {5, "another reason", at(1, 5, 0), "lee"}, {6, "no", at(2, 0, 0), "kim"},
-		{7, "goes on", at(30, 0, 0), "kim"},
+	var b book
+	set := func(guard ledger.Guard, reason string, at time.Time) {
+		b.Entries = append(b.Entries, ledger.Entry{ID: "halt " + reason, Control: "undo", Guard: guard, Reason: reason, At: at,
+			By: caller.Identity{ARN: "kim"}})
 	}
+	set(ledger.Halted, "goes on", at(30, 0, 0)) // the ledger is in no order
+	set(ledger.Halted, "old", at(-50, 0, 0))
+	set(ledger.Resumed, "", at(-49, 0, 0))
+	set(ledger.Halted, "reaches in", at(0, 0, 0))
+	set(ledger.Halted, "another reason", at(1, 5, 0))
+	set(ledger.Resumed, "", at(2, 0, 0))
+	set(ledger.Resumed, "again", at(3, 0, 0))
+	s := source(t, b)
 	r := Make(s, october, time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
 	var got []string
 	for _, i := range r.Incidents {
@@ -300,8 +308,8 @@ func TestAHaltLastsUntilItIsResumed(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s from %s until %s: %s", i.ID, stamp(i.At), stamp(i.Until), i.Text))
 		}
 	}
-	want := []string{"halt version 4 from 2026-09-30T00:00:00Z until 2026-10-02T00:00:00Z: reaches in",
-		"halt version 7 from 2026-10-30T00:00:00Z until : goes on"}
+	want := []string{"halt reaches in from 2026-09-30T00:00:00Z until 2026-10-02T00:00:00Z: reaches in",
+		"halt goes on from 2026-10-30T00:00:00Z until : goes on"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("halts (-want +got):\n%s", diff)
 	}

@@ -27,22 +27,13 @@ type Source struct {
 	Ledger   ledger.Contents
 	Kinds    change.Registry // they word the changes, in the language
 	Language settings.Language
-	Users    []User   // all IAM users, as they are now
-	Halts    []Switch // the values that the stop switch had, oldest first
+	Users    []User // all IAM users, as they are now
 }
 
 // User is an IAM user with its tags.
 type User struct {
 	Name string
 	Tags map[string]string
-}
-
-// Switch is a value of the stop switch.
-type Switch struct {
-	Version int64 // counts the values; Parameter Store keeps the last 100
-	Value   string
-	At      time.Time
-	By      string // ARN of who set it
 }
 
 // Report is one period of one account.

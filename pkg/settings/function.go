@@ -35,7 +35,6 @@ type Function struct {
 	LedgerKey       string          `json:"ledgerKey"` // ARN of the KMS key that keeps the secret of the seals
 	Topic           string          `json:"topic"`     // ARN of the SNS topic
 	Account         string          `json:"account"`   // id of the account of the stack; the topic may be in another
-	Halt            string          `json:"halt"`      // name of the SSM parameter
 	Roles           []string        `json:"roles"`     // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine      `json:"quarantine"`
 	Reach           Reach           `json:"reach,omitzero"`       // who can receive a notice
@@ -106,7 +105,6 @@ func (s Settings) Function(c control.Control) Function {
 		Language:        s.Notify.Language,
 		Reach:           s.Reach(),
 		Table:           TableName,
-		Halt:            HaltParameter,
 	}
 }
 
@@ -165,7 +163,6 @@ func (f Function) check(root *strictjson.Node) {
 	text("table", f.Table != "", aName)
 	text("ledgerKey", strings.HasPrefix(f.LedgerKey, "arn:"), "the ARN of a KMS key")
 	text("account", f.Account != "", aName)
-	text("halt", f.Halt != "", aName)
 	want(root.Field("roles"), strictjson.Array, len(f.Roles) > 0, "the names of Warder's roles")
 	key := root.Field("quarantine").Field("key")
 	want(key, strictjson.String, strings.HasPrefix(f.Quarantine.Key, "arn:"), "the ARN of a policy")

@@ -31,7 +31,7 @@ func deployed(f Function) Function {
 // smallest is the settings of a function as small as they can be.
 var smallest = deployed(Function{
 	Mode: control.Observe, Parameters: json.RawMessage(`{}`), BlastRadius: 10, HoldDays: 7, Language: English,
-	Table: "warder", Halt: "/warder/halt",
+	Table: "warder",
 })
 
 func TestFromEnv_ReadsWhatEnvWrote(t *testing.T) {
@@ -79,13 +79,12 @@ func TestEnv(t *testing.T) {
 		Runbooks:    "https://example.com/",
 		Table:       "warder",
 		Language:    Korean,
-		Halt:        "/warder/halt",
 	})
 	want := `{"mode":"enforce","parameters":{"maxAgeDays":30},"allowedNetworks":["203.0.113.0/24"],` +
 		`"owners":{"tags":["owner"],"paths":{"/a&b/":"a@example.com"},"prefixes":{},"default":"","slack":""},` +
 		`"blastRadius":10,"holdDays":7,"runbooks":"https://example.com/","language":"ko","table":"warder",` +
 		`"ledgerKey":"arn:aws:kms:us-east-1:123456789012:key/1",` +
-		`"topic":"arn:aws:sns:us-east-1:123456789012:notices","account":"123456789012","halt":"/warder/halt",` +
+		`"topic":"arn:aws:sns:us-east-1:123456789012:notices","account":"123456789012",` +
 		`"roles":["warder-a-1","warder-b-2"],"quarantine":{"key":"arn:aws:iam::123456789012:policy/warder/key"}`
 	if diff := cmp.Diff(map[string]string{Variable: want + "}"}, f.Env()); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
@@ -146,10 +145,10 @@ func TestFromEnv_Refuses(t *testing.T) {
 			"parameters: want an object, got an array"},
 		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, owners, blastRadius, holdDays, runbooks, language, table, ledgerKey, topic, " +
-			"account, halt, roles, quarantine, reach, eventClock, slack, mail, reports, drill, bus, drilled, modes, own, slackLocal"},
+			"account, roles, quarantine, reach, eventClock, slack, mail, reports, drill, bus, drilled, modes, own, slackLocal"},
 		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, owners, blastRadius, holdDays, runbooks, language, table, ledgerKey, topic, " +
-			"account, halt, roles, quarantine, reach, eventClock, slack, mail, reports, drill, bus, drilled, modes, own, slackLocal"},
+			"account, roles, quarantine, reach, eventClock, slack, mail, reports, drill, bus, drilled, modes, own, slackLocal"},
 		{"a field that is written twice", `"mode"`, `"mode":"enforce","mode"`, "mode: written twice"},
 		{"something after the settings", `}}`, `}} {}`, "line 1: invalid character '{' after top-level value"},
 		{"no JSON", text, ``, "line 1: unexpected end of JSON input"},

@@ -22,12 +22,11 @@ import (
 
 // Physical names. Everything else Warder deploys is named by CloudFormation.
 const (
-	Product       = "warder"         // stack name, tag and prefix
-	RegionsStack  = "warder-regions" // the stack of each other region, where a StackSet deploys it
-	ConfigStack   = "warder-config"  // the stack of Config rules
-	TableName     = "warder"         // the ledger
-	HaltParameter = "/warder/halt"   // SSM parameter; any value but "no" stops changes
-	RolePath      = "/warder/"       // IAM path of every function's role
+	Product      = "warder"         // stack name, tag and prefix
+	RegionsStack = "warder-regions" // the stack of each other region, where a StackSet deploys it
+	ConfigStack  = "warder-config"  // the stack of Config rules
+	TableName    = "warder"         // the ledger
+	RolePath     = "/warder/"       // IAM path of every function's role
 )
 
 // FunctionName is the Lambda function of a control.

@@ -50,7 +50,7 @@ func sample(kind notice.Kind, severity string) notice.Message {
 	case notice.Warning, notice.Reminder:
 		m.Due = noon.AddDate(0, 0, 14)
 	case notice.Held:
-		change.Status, change.Reason = "held", "Warder is halted (/warder/halt): incident 42"
+		change.Status, change.Reason = "held", "Warder is halted by kim (claimed): incident 42"
 	case notice.Failure:
 		change.Status, change.Reason = "failed", "verify: the change did not take"
 	case notice.Fixed:

@@ -57,10 +57,7 @@ func fixtures() fakeaws.State {
 		Policies: map[string]fakeaws.Document{},
 		Buckets:  map[string]*fakeaws.Bucket{}, Sessions: map[string]*fakeaws.Session{}, Nodes: map[string]*fakeaws.Node{},
 		Summary: map[string]int32{"AccountAccessKeysPresent": 0, "AccountMFAEnabled": 0},
-		Members: members(), Halts: []fakeaws.Value{
-			{Value: "no", At: jan}, {Value: "incident 42", At: feb}, {Value: "no", At: feb},
-		},
-		Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
+		Members: members(), Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
 		Buses:  map[string]*fakeaws.Bus{"warder": {}},
 		Trails: map[string]*fakeaws.Trail{}, Recorders: map[string]*fakeaws.Recorder{},
 	}

@@ -20,15 +20,12 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/eventbridge"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/moto/mototest"
-	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -120,14 +117,6 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 	}
 	for name, recorder := range s.Recorders {
 		must(name, seedRecorder(t.Context(), cfg, name, recorder))
-	}
-	parameters := ssm.NewFromConfig(cfg)
-	for _, value := range s.Halts {
-		_, err := parameters.PutParameter(t.Context(), &ssm.PutParameterInput{
-			Name: aws.String(settings.HaltParameter), Value: aws.String(value.Value), Type: ssmtypes.ParameterTypeString,
-			Overwrite: aws.Bool(true),
-		})
-		must("the halt switch", err)
 	}
 	for arn := range s.Topics {
 		_, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{

@@ -26,7 +26,6 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -136,34 +135,6 @@ var rootSessions = []trial{
 	},
 }
 
-func parameter(name string) func(*place, string) (string, error) {
-	return func(p *place, _ string) (string, error) {
-		out, err := p.ssm.GetParameter(p.t.Context(), &ssm.GetParameterInput{Name: &name})
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%s=%s, version %d, changed: %v", *out.Parameter.Name, *out.Parameter.Value, out.Parameter.Version,
-			out.Parameter.LastModifiedDate != nil), nil
-	}
-}
-
-func history(name string) func(*place, string) (string, error) {
-	return func(p *place, _ string) (string, error) {
-		var words []string
-		for all := ssm.NewGetParameterHistoryPaginator(p.ssm,
-			&ssm.GetParameterHistoryInput{Name: &name}); all.HasMorePages(); {
-			page, err := all.NextPage(p.t.Context())
-			if err != nil {
-				return "", err
-			}
-			for _, value := range page.Parameters {
-				words = append(words, fmt.Sprintf("%d %s %v", value.Version, *value.Value, value.LastModifiedDate != nil))
-			}
-		}
-		return strings.Join(words, ", "), nil
-	}
-}
-
 func session(id string) fakeaws.State {
 	return fakeaws.State{
 		Sessions: map[string]*fakeaws.Session{
@@ -206,34 +177,6 @@ func terminate(times int) func(*place, string) (string, error) {
 }
 
 var systems = []trial{
-	{
-		operation: "ssm:GetParameter", name: "value and version", want: "/warder/halt=no, version 3, changed: true",
-		do: parameter(settings.HaltParameter),
-	},
-	{
-		operation: "ssm:GetParameter", name: "a parameter that is not there", want: "ParameterNotFound",
-		do: parameter("/warder/none"),
-	},
-	{
-		operation: "ssm:GetParameterHistory", name: "all values, the oldest first",
-		want: "1 no true, 2 incident 42 true, 3 no true", do: history(settings.HaltParameter),
-	},
-	{operation: "ssm:GetParameterHistory", name: "page by page, as MaxResults says", want: "2+1", do: func(p *place,
-		_ string) (string, error) {
-		return pages(func(marker *string) (int, bool, *string, error) {
-			out, err := p.ssm.GetParameterHistory(p.t.Context(), &ssm.GetParameterHistoryInput{
-				Name: aws.String(settings.HaltParameter), MaxResults: two, NextToken: marker,
-			})
-			if err != nil {
-				return 0, false, nil, err
-			}
-			return len(out.Parameters), out.NextToken != nil, out.NextToken, nil
-		})
-	}},
-	{
-		operation: "ssm:GetParameterHistory", name: "a parameter that is not there", want: "ParameterNotFound",
-		do: history("/warder/none"),
-	},
 	{
 		operation: "ssm:DescribeSessions", name: "a session in its region",
 		want: "ID i-1 arn:aws:iam::" + number + ":user/kim Connected", state: session,

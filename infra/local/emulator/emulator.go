@@ -9,6 +9,7 @@ package emulator
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -79,6 +81,23 @@ func Config(url, accessKey, secret string) aws.Config {
 
 // Operator is the configuration of the account's administrator, whose calls cause events.
 func (a *Account) Operator() aws.Config { return Config(a.URL, a.AccessKey, a.Secret) }
+
+// Prove calls the function of a control as the operator's command does, with a proof of who asks.
+func (a *Account) Prove(ctx context.Context, control string, request any) ([]byte, error) {
+	payload, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := caller.Sign(ctx, a.Operator(), settings.FunctionName(control), payload, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	payload, err = json.Marshal(map[string]any{"signed": proof})
+	if err != nil {
+		return nil, err
+	}
+	return a.Invoke(ctx, control, payload)
+}
 
 // Unrecorded is a configuration whose calls go to moto directly. They are nobody's and cause no events.
 func (a *Account) Unrecorded() aws.Config { return Config(a.Moto.URL, "AKIAOFTHELOCALACCOUNT", "none") }

@@ -95,6 +95,9 @@ func (h *Handler) refused(ctx context.Context, req request) (answer, bool) {
 	for key, value := range named.EncryptionContext {
 		keys["kms:EncryptionContext:"+key] = value
 	}
+	if leading := leadingKey(req); leading != "" {
+		keys["dynamodb:LeadingKeys"] = leading
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for arn, wanted := range actions {
@@ -108,6 +111,18 @@ func (h *Handler) refused(ctx context.Context, req request) (answer, bool) {
 		}
 	}
 	return answer{}, false
+}
+
+// leadingKey is the partition key of the item that a PutItem puts. Other calls are taken to be about any.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func leadingKey(req request) string {
+	var in struct {
+		Item struct{ PK struct{ S string } }
+	}
+	if req.service != "dynamodb" || req.action != "PutItem" || json.Unmarshal(req.body, &in) != nil {
+		return ""
+	}
+	return in.Item.PK.S
 }
 
 // principal is the ARN of who calls: of a session that of its role.

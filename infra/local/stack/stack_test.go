@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/infra/local/eventbridge"
@@ -49,7 +48,6 @@ func TestCreate(t *testing.T) {
 				Role: "arn:aws:iam::123456789012:role/warder/warder-Role", Timeout: 15 * time.Minute, MemoryMB: 256,
 				Env: map[string]string{
 					"WARDER_TOPIC": "arn:aws:sns:us-east-1:123456789012:warder-Topic", "WARDER_TABLE": "warder",
-					"WARDER_HALT":       "/warder/halt",
 					"WARDER_QUARANTINE": `{"key":"arn:aws:iam::123456789012:policy/warder/warder-test-quarantine"}`,
 					"WARDER_ROLES":      "warder-Role,other", "SUB": "aws/us-east-1/warder-Queue/${literal}",
 				},
@@ -239,20 +237,13 @@ func TestCreate(t *testing.T) {
 			t.Errorf("rules %+v", rules.ConfigRules)
 		}
 	})
-	t.Run("the log group and the parameter are there", func(t *testing.T) {
+	t.Run("the log group is there", func(t *testing.T) {
 		groups, err := clients.Logs.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(groups.LogGroups) != 1 || aws.ToInt32(groups.LogGroups[0].RetentionInDays) != 400 {
 			t.Errorf("log groups %+v", groups.LogGroups)
-		}
-		halt, err := clients.SSM.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/warder/halt")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := aws.ToString(halt.Parameter.Value); got != "no" {
-			t.Errorf("halt = %q", got)
 		}
 	})
 }

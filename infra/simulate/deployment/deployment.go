@@ -108,7 +108,11 @@ type Undo struct {
 // NewUndo makes the function undo.
 func NewUndo(o Options) (u Undo, err error) {
 	u.Runner = o.runner(control.Control{ID: remediation.UndoControl})
-	u.Answer, err = undo.Tool.Connect(u.Runner, o.Config())
+	ask, err := undo.Tool.Connect(u.Runner, o.Config())
+	u.Answer = func(ctx context.Context, q remediation.UndoRequest) (remediation.UndoAnswer, error) {
+		answer, err := ask(ctx, undo.Request{UndoRequest: q})
+		return *answer.UndoAnswer, err
+	}
 	return u, err
 }
 

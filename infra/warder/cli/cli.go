@@ -1,6 +1,6 @@
-// Package cli is the command line of warder, the operator's command. It invokes Warder's functions, sets the
-// halt parameter and empties the queues of what failed; it needs no right to IAM, and reads no file but the one
-// that --settings names. It decides nothing: what it is asked for, the functions do and record.
+// Package cli is the command line of warder, the operator's command. It invokes Warder's functions, and
+// empties the queues of what failed; it needs no right to IAM, and reads no file but the one that --settings names. It
+// decides nothing: what it is asked for, the functions do and record.
 package cli
 
 import (
@@ -47,7 +47,7 @@ const long = `Warder keeps the IAM of an AWS account in order. This command is w
 
 It acts on the account of the credentials in the environment (AWS_PROFILE, aws sso login, AWS_ACCESS_KEY_ID…),
 or on a local account at AWS_ENDPOINT_URL, in the region where IAM's events of the partition arrive. It needs
-no right to IAM: the right to invoke Warder's functions, and for halt and resume to set one parameter.
+no right to IAM: the right to invoke Warder's functions.
 
 Exit status: 0 done; 1 not done, or not all of it; 2 the command line was not understood.`
 

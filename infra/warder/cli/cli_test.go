@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -35,8 +34,7 @@ import (
 type fakeAccount struct {
 	functions map[string]string // by name, what it answers; an error when it begins with !, one of the call with ?
 	asked     []string          // function and request, in order
-	halt      string
-	nobody    bool // the credentials are refused
+	nobody    bool              // the credentials are refused
 }
 
 func (a *fakeAccount) Invoke(
@@ -63,18 +61,6 @@ func (a *fakeAccount) Invoke(
 		return &lambda.InvokeOutput{FunctionError: aws.String("Unhandled"), Payload: []byte(failure)}, nil
 	}
 	return &lambda.InvokeOutput{Payload: []byte(answer)}, nil
-}
-
-func (a *fakeAccount) PutParameter(
-	_ context.Context,
-	in *ssm.PutParameterInput,
-	_ ...func(*ssm.Options),
-) (*ssm.PutParameterOutput, error) {
-	if *in.Name != "/warder/halt" || in.Type != "String" || !aws.ToBool(in.Overwrite) {
-		return nil, errors.New("ParameterAlreadyExists")
-	}
-	a.halt = *in.Value
-	return &ssm.PutParameterOutput{}, nil
 }
 
 func (a *fakeAccount) GetCallerIdentity(
@@ -167,7 +153,6 @@ func TestRun_Usage(t *testing.T) {
 	}{
 		{"a halt without a reason", []string{"halt"}, required("reason")},
 		{"a halt with an empty reason", []string{"halt", "--reason= "}, required("reason")},
-		{"a resume with a reason", []string{"resume", "--reason=x"}, "unknown flag: --reason: resume has --help"},
 		{"an undo without a reason", []string{"undo", "--id=1"}, required("reason")},
 		{"an undo of nothing", []string{"undo", "--reason=x", "--by=dana"}, undoOf},
 		{"an undo of two things", []string{"undo", "--id=1", "--run=2", "--reason=x"},
@@ -203,7 +188,7 @@ func TestRun_Usage(t *testing.T) {
 			"unknown command \"explan\" for \"warder\"\n\nDid you mean this?\n explain"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := &fakeAccount{halt: "as it was"}
+			a := &fakeAccount{}
 			status, stdout, stderr := a.ask(t, "", tt.args...)
 			if status != 2 || stdout != "" {
 				t.Errorf("status %d, printed %q, want 2 and nothing", status, stdout)
@@ -212,42 +197,39 @@ func TestRun_Usage(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" || !strings.HasSuffix(help, "--help\" for usage.\n") {
 				t.Errorf("error (-want +got):\n%s", diff+help)
 			}
-			if len(a.asked) > 0 || a.halt != "as it was" {
-				t.Errorf("asked for %v, halt is %q", a.asked, a.halt)
+			if len(a.asked) > 0 {
+				t.Errorf("asked for %v", a.asked)
 			}
 		})
 	}
 }
 
 func TestHalt(t *testing.T) {
-	a := &fakeAccount{halt: "no"}
+	a := &fakeAccount{functions: map[string]string{"warder-undo": `{"halted":true,"text":"Warder is halted by dana: x"}`}}
 	for _, tt := range []struct {
 		by   string
 		args []string
 		want string
 	}{
-		{"", []string{"halt", "--reason=incident 42"}, "incident 42 (by arn:aws:iam::111122223333:user/dana at " +
-			"2026-11-21T03:00:00Z)"},
-		{"", []string{"halt", "--reason=no"}, "no (by arn:aws:iam::111122223333:user/dana at 2026-11-21T03:00:00Z)"},
-		{"erin", []string{"halt", "--reason=a=b"}, "a=b (by arn:aws:iam::111122223333:user/dana, for erin " +
-			"(claimed) at 2026-11-21T03:00:00Z)"},
-		{"erin", []string{"halt", "--reason=x", "--by=frank"}, "x (by arn:aws:iam::111122223333:user/dana, for " +
-			"frank (claimed) at 2026-11-21T03:00:00Z)"},
-		{"", []string{"resume"}, "no"},
+		{"", []string{"halt", "--reason=incident 42"}, `{"halt":{"reason":"incident 42"}}`},
+		{"erin", []string{"halt", "--reason=a=b"}, `{"halt":{"by":"erin","reason":"a=b"}}`},
+		{"erin", []string{"halt", "--reason=x", "--by=frank"}, `{"halt":{"by":"frank","reason":"x"}}`},
+		{"", []string{"resume"}, `{"resume":{}}`},
+		{"", []string{"resume", "--reason=over"}, `{"resume":{"reason":"over"}}`},
 	} {
+		a.asked = nil
 		status, stdout, stderr := a.ask(t, tt.by, tt.args...)
-		if status != 0 || stderr != "" || a.halt != tt.want {
-			t.Errorf("%v: status %d, halt %q, want %q; error %q", tt.args, status, a.halt, tt.want, stderr)
+		if status != 0 || stderr != "" || !strings.Contains(stdout, "Warder is halted by dana: x\n") {
+			t.Errorf("%v: status %d, printed %q, error %q", tt.args, status, stdout, stderr)
 		}
-		if tt.want != "no" && !strings.Contains(stdout, tt.want) {
-			t.Errorf("%v: printed %q", tt.args, stdout)
+		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {
+			t.Errorf("%v: asked (-want +got):\n%s", tt.args, diff)
 		}
 	}
-	a.nobody = true
-	if status, _, stderr := a.ask(t, "", "halt", "--reason=x"); status != 1 ||
-		stderr != "warder: find out whose the credentials are: InvalidClientTokenId\n" ||
-		a.halt != "no" {
-		t.Errorf("nobody halts: status %d, halt %q, error %q", status, a.halt, stderr)
+	a.functions = nil
+	if status, _, stderr := a.ask(t, "", "halt", "--reason=x"); status != 1 || !strings.Contains(stderr, "not deployed") ||
+		!strings.Contains(stderr, "docs/operations.md") {
+		t.Errorf("no function: status %d, error %q", status, stderr)
 	}
 }
 

@@ -18,22 +18,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/spf13/cobra"
 
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/doctor"
 	"github.com/warder-aws/warder/infra/warder/preview"
 	"github.com/warder-aws/warder/infra/warder/terminal"
-	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/explain"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 func (a *app) explain() *cobra.Command {
@@ -144,44 +139,38 @@ func (s *session) confirmUndo(ctx context.Context, q remediation.UndoRequest) er
 }
 
 func (a *app) halt() *cobra.Command {
-	reason, by := flag{"reason", "why", new(string)}, ""
+	var q remediation.HaltRequest
+	reason := flag{"reason", "why", &q.Reason}
 	return a.add(command{
 		name: "halt", short: "Stop every change; notices go on", example: "  warder halt --reason \"incident 42\"",
-		flags: []flag{reason}, by: &by, check: func() error { return need(reason) },
+		flags: []flag{reason}, by: &q.By, check: func() error { return need(reason) },
 		run: func(ctx context.Context, s *session) error {
-			is, err := s.caller(ctx)
-			if err != nil && by == "" {
-				return err
+			err := s.setHalt(ctx, "halt", q)
+			if err != nil {
+				err = fmt.Errorf("%w; when no function can be asked, see \"Halt\" in docs/operations.md", err)
 			}
-			who := caller.From(caller.NewContext(ctx, aws.ToString(is.Arn)), by)
-			// Never halt.Go, whatever the reason is.
-			return s.setHalt(ctx, fmt.Sprintf("%s (by %s at %s)", *reason.value, who, a.Now().UTC().Format(time.RFC3339)))
+			return err
 		},
 	})
 }
 
 func (a *app) resume() *cobra.Command {
+	var q remediation.HaltRequest
 	return a.add(command{
-		name: "resume", short: "Let changes be made again",
-		run: func(ctx context.Context, s *session) error { return s.setHalt(ctx, halt.Go) },
+		name: "resume", short: "Let changes be made again", flags: []flag{{"reason", "why", &q.Reason}}, by: &q.By,
+		run: func(ctx context.Context, s *session) error { return s.setHalt(ctx, "resume", q) },
 	})
 }
 
-func (s *session) setHalt(ctx context.Context, value string) error {
-	in := &ssm.PutParameterInput{
-		Name: aws.String(settings.HaltParameter), Value: &value,
-		Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
-	}
-	if _, err := ssm.NewFromConfig(s.cfg).PutParameter(ctx, in); err != nil {
-		return fmt.Errorf("put parameter %s: %w", settings.HaltParameter, account.Cause(err))
-	}
-	return s.show(map[string]any{"halted": value != halt.Go, "value": value}, true, func() {
-		if value == halt.Go {
-			s.print("Warder is not halted. The next sweeps do what is pending, or now: warder sweep --control ID")
-			return
+func (s *session) setHalt(ctx context.Context, what string, q remediation.HaltRequest) error {
+	request := signed{map[string]any{what: q}}
+	return relay(ctx, s, remediation.UndoControl, request, func(answer remediation.HaltAnswer) (bool, func()) {
+		return true, func() {
+			s.print("%s", answer.Text)
+			if answer.Halted {
+				s.print("Nothing is changed until warder resume; notices go on.")
+			}
 		}
-		s.print("Warder is halted: %s", value)
-		s.print("Nothing is changed until warder resume; notices go on.")
 	})
 }
 

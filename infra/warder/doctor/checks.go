@@ -29,8 +29,8 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/halt"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -468,17 +468,18 @@ func (d *doctor) slack(ctx context.Context, l *lines) error {
 
 // halt checks the switch that stops every change.
 func (d *doctor) halt(ctx context.Context, l *lines) error {
-	out, err := ssm.NewFromConfig(d.Config).GetParameter(ctx,
-		&ssm.GetParameterInput{Name: aws.String(settings.HaltParameter)})
+	h, err := ledger.New(d.store).Halt(ctx)
 	if err != nil {
-		return l.missing(err, "warder resume, or make deploy",
-			"the parameter %s does not exist: nothing is changed until it does", settings.HaltParameter)
+		return err
 	}
-	since := day(aws.ToTime(out.Parameter.LastModifiedDate))
-	if value := aws.ToString(out.Parameter.Value); value != halt.Go {
-		l.problem("warder resume, once the reason is over", "nothing is changed since %s: %s", since, value)
+	since := ""
+	if !h.Since.IsZero() && h.Unproven == "" {
+		since = " since " + day(h.Since)
 	}
-	l.ok("off since %s", since)
+	if h.Halted {
+		l.problem("warder resume, once the reason is over", "nothing is changed%s: %s", since, remediation.HaltReason(h))
+	}
+	l.ok("off%s", since)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -280,10 +281,18 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		},
 		{"a secret on its way out", func(_ *testing.T, w *world) { w.secret.DeletedDate = &now },
 			"problem: slack: the secret slack is to be deleted, and cannot be read\n"},
-		{"halted", func(_ *testing.T, w *world) { w.parameters[hub+"/warder/halt"] = "incident 42 (by kim)" },
-			"problem: halt: nothing is changed since 2026-11-19 12:00 UTC: incident 42 (by kim)\n"},
-		{"no halt switch", func(_ *testing.T, w *world) { delete(w.parameters, hub+"/warder/halt") },
-			"problem: halt: the parameter /warder/halt does not exist: nothing is changed until it does\n"},
+		{"halted", func(t *testing.T, w *world) {
+			w.halt(t, ledger.Halt{
+				Halted: true, Since: now.Add(-48 * time.Hour), By: caller.Identity{ARN: "kim"}, Reason: "incident 42",
+			})
+		}, "problem: halt: nothing is changed since 2026-11-19 12:00 UTC: Warder is halted by kim: incident 42\n"},
+		{"halted in an emergency", func(_ *testing.T, w *world) {
+			w.store.(*ledger.Memory).Forge(ledger.Item{Partition: "halt#emergency", Sort: "switch", Body: "incident 43"})
+		}, "problem: halt: nothing is changed: Warder is halted by whoever put halt#emergency into its table (claimed): " +
+			"incident 43\n"},
+		{"no halt switch", func(_ *testing.T, w *world) {
+			w.store.(*ledger.Memory).Forge(ledger.Item{Partition: "seal#", Sort: "key", Body: "x", Version: 1})
+		}, "problem: halt: nothing is changed: Warder is halted: the ledger has no halt switch that Warder wrote\n"},
 		{"a blast radius that was reached", func(t *testing.T, w *world) {
 			for _, step := range []string{"a", "b"} {
 				at := now.Add(-time.Minute)
@@ -402,7 +411,7 @@ func TestWhatIsNotUsedIsNoProblem(t *testing.T) {
 	w.set(t,
 		`{"assetBucket":"code-${AWS::Region}","notify":{"topic":"arn:aws:sns:us-east-1:999988887777:security"},`+
 			`"controls":{"detach-direct-policy":{"mode":"off"}}}`)
-	w.recorders, w.parameters = nil, map[string]string{hub + "/warder/halt": "no"}
+	w.recorders, w.parameters = nil, map[string]string{}
 	w.err["sns:ListSubscriptionsByTopic"] = refusal("AuthorizationError")
 	for _, name := range []string{"warder-DetachRule1", "warder-DetachSchedule"} {
 		w.started[hub+name].State = eventtypes.RuleStateDisabled
@@ -493,7 +502,7 @@ func TestExamine_OnlyReads(t *testing.T) {
 		}),
 	}})
 	client := ssm.NewFromConfig(d.in(hub))
-	name := settings.HaltParameter
+	name := "/a"
 	if _, err := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &name}); err == nil ||
 		!strings.Contains(err.Error(), "ssm:PutParameter is refused") || sent > 0 {
 		t.Errorf("a write: %v, %d requests", err, sent)

@@ -62,7 +62,6 @@ type world struct {
 	arn        string
 	regions    map[string]bool   // enabled
 	parameters map[string]string // by region and name
-	since      map[string]time.Time
 	types      map[string]ssmtypes.ParameterType
 	trails     []trailtypes.Trail
 	logging    map[string]bool
@@ -149,9 +148,8 @@ func newWorld(t *testing.T) *world {
 		},
 		regions: map[string]bool{hub: true, eu: true, "us-east-2": true, "eu-north-1": true, "ap-southeast-2": true},
 		parameters: map[string]string{
-			hub + bootstrapVersion: "30", eu + bootstrapVersion: "6", hub + settings.HaltParameter: "no", hub + "/slack": "",
+			hub + bootstrapVersion: "30", eu + bootstrapVersion: "6", hub + "/slack": "",
 		},
-		since: map[string]time.Time{},
 		types: map[string]ssmtypes.ParameterType{"/slack": ssmtypes.ParameterTypeSecureString},
 		trails: []trailtypes.Trail{
 			{Name: aws.String("audit"), TrailARN: aws.String("arn:audit"), IsMultiRegionTrail: aws.Bool(true)},
@@ -247,7 +245,6 @@ func newWorld(t *testing.T) *world {
 		w.targets[region+"warder-Forward1"] = w.targets[eu+"warder-Forward1"]
 	}
 	w.sweep(t, "detach-direct-policy", now.Add(-3*time.Hour), true)
-	w.since[settings.HaltParameter] = now.Add(-48 * time.Hour)
 	return w
 }
 
@@ -289,6 +286,18 @@ func (w *world) sweep(t *testing.T, id string, at time.Time, done bool) {
 	}
 	run.Done, run.Reason = done, "out of time"
 	if err := w.ledger.Finish(t.Context(), &run); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// halt sets the halt switch.
+func (w *world) halt(t *testing.T, h ledger.Halt) {
+	t.Helper()
+	read, err := w.ledger.Halt(t.Context())
+	if err == nil {
+		err = w.ledger.SetHalt(t.Context(), read, h)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -537,7 +546,7 @@ func (r reader) GetParameter(
 		return nil, refusal("ParameterNotFound")
 	}
 	return &ssm.GetParameterOutput{
-		Parameter: &ssmtypes.Parameter{Value: &value, LastModifiedDate: aws.Time(r.since[*in.Name])},
+		Parameter: &ssmtypes.Parameter{Value: &value},
 	}, r.may("ssm:GetParameter")
 }
 

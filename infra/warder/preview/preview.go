@@ -28,7 +28,6 @@ import (
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -137,7 +136,7 @@ func isRead(action string) bool {
 type previewer struct {
 	Options
 	gate      *readonly.Gate
-	halt      remediation.HaltSwitch
+	halt      ledger.Halt // stops every change: what is due is planned, recorded and notified, and not made
 	partition string
 	preview   Preview
 }
@@ -153,7 +152,7 @@ func newPreviewer(o Options) *previewer {
 	o.Config = o.Config.Copy()
 	o.Config.Retryer = func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewAdaptiveMode(), attempts) }
 	return &previewer{
-		Options: o, gate: readonly.New(o.Config, Reads(o.Controls)), halt: halted{},
+		Options: o, gate: readonly.New(o.Config, Reads(o.Controls)), halt: ledger.Halt{Halted: true},
 		preview: Preview{
 			Region: o.Settings.HubRegion, Settings: o.Source, At: o.Now().UTC().Truncate(time.Second),
 			BlastRadius: o.Settings.BlastRadius,
@@ -259,14 +258,6 @@ func (o *outcome) Publish(_ context.Context, m notice.Message) (string, error) {
 	return "preview-" + strconv.Itoa(len(o.notices)), nil
 }
 
-// halted is a switch that stops every change: what is due is planned, recorded and notified, and not made.
-type halted struct{}
-
-// Check implements [remediation.HaltSwitch].
-func (halted) Check(context.Context) (i18n.Message, time.Time, error) {
-	return i18n.Literal("preview"), time.Time{}, nil
-}
-
 // run runs one control over the account, as its schedule would.
 func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 	o := &outcome{}
@@ -275,7 +266,7 @@ func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 		defer o.mu.Unlock()
 		o.failed = "it tried " + operation + ", which a preview refuses"
 	})
-	runner, err := p.runner(c, cfg, o)
+	runner, err := p.runner(ctx, c, cfg, o)
 	if err == nil {
 		event := account.ScheduledEvent("preview-"+c.ID, p.preview.Account, p.preview.Region, p.preview.At)
 		o.report, err = runner.Run(ctx, remediation.Invocation{ID: "preview", Left: timeout}, event)
@@ -292,7 +283,7 @@ func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 
 // runner makes the runner of a control as its function does, but that nothing of it lasts or leaves.
 func (p *previewer) runner(
-	c control.Control, cfg aws.Config, topic remediation.Publisher,
+	ctx context.Context, c control.Control, cfg aws.Config, topic remediation.Publisher,
 ) (*remediation.Runner, error) {
 	own := arn.ARN{Partition: p.partition, Service: "iam", AccountID: p.preview.Account}
 	policy := func(name string) string {
@@ -315,8 +306,7 @@ func (p *previewer) runner(
 	if err := all.Controls[c.ID].Connect(runner, cfg, iamuser.Concurrency); err != nil {
 		return nil, fmt.Errorf("set up %s: %w", c.ID, err)
 	}
-	runner.Halt = p.halt
-	return runner, nil
+	return runner, runner.Ledger.SetHalt(ctx, ledger.Halt{}, p.halt)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -2,7 +2,6 @@ package preview
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/warder/terminal"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
@@ -156,7 +154,7 @@ func TestRun_NothingIsWritten(t *testing.T) {
 			o := options(t, e, `{"controls":{"detach-direct-policy":{"graceDays":0}}}`)
 			p := newPreviewer(o)
 			if mode == "acting" {
-				p.halt = running{}
+				p.halt.Halted = false
 			}
 			err := p.make(t.Context())
 			result := p.preview
@@ -179,11 +177,6 @@ func TestRun_NothingIsWritten(t *testing.T) {
 		})
 	}
 }
-
-// running is a switch that stops nothing.
-type running struct{}
-
-func (running) Check(context.Context) (why i18n.Message, since time.Time, err error) { return }
 
 func TestRun_Denied(t *testing.T) {
 	for _, operation := range []string{"GetAccountAuthorizationDetails", "GetUser"} {

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/warder-aws/warder/pkg/parameter"
 	session "github.com/warder-aws/warder/pkg/ssm"
 )
 
@@ -97,12 +96,6 @@ func operationsOf(on reflect.Type, suffix string) map[reflect.Type]operation {
 }
 
 func init() {
-	operations[reflect.TypeFor[*parameter.GetParameterInput]()] = operation{
-		"ssm:GetParameter", reflect.ValueOf(call.parameter),
-	}
-	operations[reflect.TypeFor[*parameter.GetParameterHistoryInput]()] = operation{
-		"ssm:GetParameterHistory", reflect.ValueOf(call.history),
-	}
 	operations[reflect.TypeFor[*session.DescribeSessionsInput]()] = operation{
 		"ssm:DescribeSessions", reflect.ValueOf(call.sessions),
 	}

@@ -18,8 +18,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/warder-aws/warder/pkg/halt"
-	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/s3"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
@@ -174,24 +172,6 @@ func TestConfig_Region(t *testing.T) {
 	}
 	if err := terminate("eu-west-1"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestConfig_HaltSwitch(t *testing.T) {
-	for value, want := range map[string]string{
-		"": "", "no": "", "incident 42": "Warder is halted (/warder/halt): incident 42",
-	} {
-		a := fakeaws.New(fakeaws.State{Halt: value})
-		why, _, err := halt.Switch{API: parameter.New(a.Config()), Name: "/warder/halt"}.Check(t.Context())
-		if err != nil || why.String() != want {
-			t.Errorf("%q: %q, %v; want %q", value, why, err, want)
-		}
-	}
-	a := fakeaws.New(fakeaws.State{Halt: "unreadable"})
-	if _, _, err := (halt.Switch{
-		API: parameter.New(a.Config()), Name: "/warder/halt",
-	}).Check(t.Context()); err == nil {
-		t.Error("what cannot be read was read")
 	}
 }
 

@@ -14,8 +14,7 @@ import (
 // every step.
 func clone(s State) State {
 	return State{
-		ID: s.ID, Halt: s.Halt,
-		Halts: list(s.Halts, func(v Value) Value { v.At = utc(v.At); return v }),
+		ID:    s.ID,
 		Users: pointers(s.Users, User.clone), Groups: pointers(s.Groups, Group.clone),
 		Foreign: list(s.Foreign, same),
 		Roles:   pointers(s.Roles, Role.clone),

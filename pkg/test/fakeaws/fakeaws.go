@@ -29,11 +29,7 @@ import (
 // State is everything that the account holds. It is what a scenario's account.json says.
 type State struct {
 	// ID is the account's number, 111122223333 if none is given.
-	ID string `json:"id,omitempty"`
-	// Halt is the value of the halt switch; "no" if none is given, unreadable if "unreadable".
-	Halt string `json:"halt,omitempty"`
-	// Halts are the values that it had.
-	Halts   []Value           `json:"halts,omitempty"`
+	ID      string            `json:"id,omitempty"`
 	Summary map[string]int32  `json:"summary,omitempty"`
 	Users   map[string]*User  `json:"users,omitempty"`
 	Groups  map[string]*Group `json:"groups,omitempty"`
@@ -208,7 +204,7 @@ func (a *Account) managed(arn string) bool {
 
 // Alter makes the account what people do to it: each user, group, policy, bucket, session and node
 // of the state replaces the one of the same name, a user that is null is deleted, and so are buckets
-// and sessions; a halt value, a summary and what is not attachable replace theirs.
+// and sessions; a summary and what is not attachable replace theirs.
 func (a *Account) Alter(state State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -234,9 +230,6 @@ func (a *Account) Alter(state State) {
 	}
 	if state.Unattachable != nil {
 		a.state.Unattachable = state.Unattachable
-	}
-	if state.Halt != "" {
-		a.state.Halt = state.Halt
 	}
 	if state.Summary != nil {
 		a.state.Summary = state.Summary

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"github.com/warder-aws/warder/pkg/parameter"
-	"github.com/warder-aws/warder/pkg/settings"
 	session "github.com/warder-aws/warder/pkg/ssm"
 )
 
@@ -74,90 +70,6 @@ func (c call) DescribeInstanceInformation(in *ssm.DescribeInstanceInformationInp
 	for _, id := range ids {
 		out.InstanceInformationList = append(out.InstanceInformationList,
 			types.InstanceInformation{InstanceId: new(id)})
-	}
-	return out, nil
-}
-
-// Value is a value that the stop switch had.
-type Value struct {
-	Value string    `json:"value"`
-	At    time.Time `json:"at"`
-	By    string    `json:"by,omitempty"`
-}
-
-// known refuses the name of a parameter that is not the stop switch.
-func known(name string) error {
-	if name != settings.HaltParameter {
-		return &types.ParameterNotFound{Message: new("Parameter " + name + " not found.")}
-	}
-	return nil
-}
-
-// GetParameter returns the stop switch, and when it was set last. There is no other parameter.
-func (c call) GetParameter(in *ssm.GetParameterInput) (any, error) {
-	if err := known(*in.Name); err != nil {
-		return nil, err
-	}
-	out := &types.Parameter{Name: in.Name, Type: types.ParameterTypeString, Version: 1}
-	if out.Value = new(cmp.Or(c.state.Halt, "no")); *out.Value == "unreadable" {
-		return nil, refused("AccessDeniedException", "not authorized to perform: ssm:GetParameter")
-	}
-	if n := len(c.state.Halts); n > 0 {
-		out.LastModifiedDate, out.Version = new(c.state.Halts[n-1].At), int64(n)
-	}
-	return &ssm.GetParameterOutput{Parameter: out}, nil
-}
-
-// parameter is GetParameter with the types of package parameter.
-func (c call) parameter(in *parameter.GetParameterInput) (any, error) {
-	answer, err := c.GetParameter(&ssm.GetParameterInput{Name: &in.Name})
-	if err != nil {
-		return nil, err
-	}
-	out, p := &parameter.GetParameterOutput{}, answer.(*ssm.GetParameterOutput).Parameter
-	out.Parameter.Value = *p.Value
-	if p.LastModifiedDate != nil {
-		out.Parameter.LastModifiedDate = seconds(*p.LastModifiedDate)
-	}
-	return out, nil
-}
-
-func seconds(t time.Time) parameter.Seconds { return parameter.Seconds(float64(t.UnixMilli()) / 1000) }
-
-// history is GetParameterHistory with the types of package parameter.
-func (c call) history(in *parameter.GetParameterHistoryInput) (any, error) {
-	asked := &ssm.GetParameterHistoryInput{Name: &in.Name}
-	if in.NextToken != "" {
-		asked.NextToken = &in.NextToken
-	}
-	answer, err := c.GetParameterHistory(asked)
-	if err != nil {
-		return nil, err
-	}
-	found := answer.(*ssm.GetParameterHistoryOutput)
-	out := &parameter.GetParameterHistoryOutput{NextToken: aws.ToString(found.NextToken)}
-	for _, p := range found.Parameters {
-		out.Parameters = append(out.Parameters, parameter.Version{
-			Value: *p.Value, Version: p.Version, LastModifiedDate: seconds(*p.LastModifiedDate),
-			LastModifiedUser: *p.LastModifiedUser,
-		})
-	}
-	return out, nil
-}
-
-// GetParameterHistory lists the values of the stop switch, the first one first.
-func (c call) GetParameterHistory(in *ssm.GetParameterHistoryInput) (any, error) {
-	if err := known(*in.Name); err != nil {
-		return nil, err
-	}
-	values, next := page(c.Page, c.state.Halts, in.NextToken, in.MaxResults)
-	first, _ := strconv.Atoi(aws.ToString(in.NextToken))
-	out := &ssm.GetParameterHistoryOutput{NextToken: next}
-	for i, v := range values {
-		out.Parameters = append(out.Parameters, types.ParameterHistory{
-			Name: in.Name, Value: new(v.Value), Version: int64(first + i + 1), LastModifiedDate: new(v.At),
-			LastModifiedUser: new(v.By),
-		})
 	}
 	return out, nil
 }

@@ -67,7 +67,7 @@ type tally struct {
 // then the next look at the same thing, by another event or by the sweeps that follow, makes it good:
 // when what was taken for fixed has had its notice and its grace again, the account is the same,
 // every change was made once, every notice that is sent without the fault is sent, and the rest holds as
-// above. The answer that the halt switch, the topic or the ledger's table no longer exists is a failure like any
+// above. The answer that the topic or the ledger's table no longer exists is a failure like any
 // other.
 func (h *harness) matrix(faultless *fixture) tally {
 	all := tally{kinds: map[string]int{}}

@@ -153,10 +153,6 @@ func TestMatrix_FindsSabotage(t *testing.T) {
 			func(w *fixture) { w.runner.Planner = careless{w.runner.Planner} }, "another account",
 		},
 		{
-			"a halt switch that is off when it cannot be read", func(w *fixture) { w.runner.Halt = off{w.runner.Halt} },
-			"changed what the guard could not be read for",
-		},
-		{
 			"an exemption that is none when it cannot be read", func(w *fixture) { w.runner.Owners = nobody{w.runner.Owners} },
 			"changed what the guard could not be read for",
 		},
@@ -242,13 +238,6 @@ type careless struct{ remediation.Planner }
 func (p careless) Plan(ctx context.Context, e event.Event, now time.Time) ([]remediation.Finding, error) {
 	findings, _ := p.Planner.Plan(ctx, e, now)
 	return findings, nil
-}
-
-type off struct{ remediation.HaltSwitch }
-
-func (g off) Check(ctx context.Context) (i18n.Message, time.Time, error) {
-	why, since, _ := g.HaltSwitch.Check(ctx)
-	return why, since, nil
 }
 
 type nobody struct{ remediation.Owners }

@@ -45,7 +45,7 @@ var faults = []fault{
 		answers: foreign,
 	},
 	{name: "gone", err: gone, answers: func(o string) bool {
-		return o != haltRead && service(o) != "dynamodb" && service(o) != "sns"
+		return service(o) != "dynamodb" && service(o) != "sns"
 	}},
 	{name: "cancelled", err: func(string) error { return &aws.RequestCanceledError{Err: context.Canceled} }, cuts: true},
 	{name: "made, and its answer lost", err: func(string) error { return unanswered(syscall.ECONNRESET) }, took: true},
@@ -182,8 +182,6 @@ func gone(operation string) error {
 		return nil
 	case operation == "iam:GetCredentialReport":
 		err = &iam.CredentialReportNotPresentException{Message: message}
-	case operation == haltRead:
-		err = &ssm.ParameterNotFound{Message: message}
 	}
 	return answered(operation, status, err)
 }

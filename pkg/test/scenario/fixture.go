@@ -231,6 +231,25 @@ func sealed(store ledger.Unsealed) *ledger.Ledger { return ledger.New(seal(store
 
 func seal(store ledger.Unsealed) ledger.Store { return &ledger.Sealed{Unsealed: store, Keys: secret} }
 
+// setHalt sets the halt switch, as [alteration] says.
+func setHalt(store *ledger.Memory, reason string) {
+	l, ctx := sealed(store), context.Background()
+	read, err := l.Halt(ctx)
+	switch {
+	case reason == "" || err != nil:
+	case reason == "forged":
+		store.Forge(ledger.Item{Partition: "halt#switch", Sort: "switch", Body: `{"halted":false}`, Version: 9})
+	default:
+		err = l.SetHalt(ctx, read, ledger.Halt{
+			Halted: reason != "no", Since: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+			By: caller.Identity{ARN: "arn:aws:iam::111122223333:user/kim"}, Reason: reason,
+		})
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
 // Query implements [ledger.Store].
 func (m memory) Query(ctx context.Context, partition string) ([]ledger.Item, error) {
 	return reach(m, "dynamodb:Query", "", func() ([]ledger.Item, error) { return m.store.Query(ctx, partition) })
@@ -275,6 +294,7 @@ func (h *harness) start(t testing.TB, s scenario) *fixture {
 		called: map[string]bool{}, failing: map[string]bool{}, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 	}
 	w.account.Deploy(quarantines+change.KeyQuarantine, quarantines+change.OutsideQuarantine, quarantines+change.MFALock)
+	setHalt(w.store, cmp.Or(s.halt, "no"))
 	for _, d := range s.drills {
 		if err := sealed(w.store).KeepDrill(context.Background(), d, d.At); err != nil {
 			t.Fatal(err)
@@ -295,7 +315,7 @@ func (h *harness) deploy(w *fixture) error {
 		switch {
 		case w.ownerOf != "":
 			guards = ofUser + w.ownerOf + "\n"
-		case operation == haltRead || operation == "s3:GetBucketTagging":
+		case operation == "s3:GetBucketTagging":
 			guards = everything
 		case operation == "cloudtrail:ListTags":
 			guards = ofTrails
@@ -331,9 +351,6 @@ func (w *fixture) bareRunner() *remediation.Runner {
 	}
 }
 
-// haltRead is how the halt switch is read.
-const haltRead = "ssm:GetParameter"
-
 // alter does what people did before the event.
 func (w *fixture) alter(e step) {
 	if e.before == nil {
@@ -341,9 +358,10 @@ func (w *fixture) alter(e step) {
 	}
 	for _, a := range []*fakeaws.Account{w.account, w.untouched} {
 		if a != nil {
-			a.Alter(*e.before)
+			a.Alter(e.before.State)
 		}
 	}
+	setHalt(w.store, e.before.Halt)
 }
 
 // run handles one event or request.
@@ -375,7 +393,7 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 	var q struct {
 		At     time.Time `json:"at"`
 		Proven string    `json:"proven"` // ARN of the proven caller, if there is one
-		remediation.UndoRequest
+		undo.Request
 	}
 	if err := strict([]byte(text), &q); err != nil {
 		return remediation.Report{}, err
@@ -394,7 +412,10 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 		return remediation.Report{}, err
 	}
 	runner.Owners, runner.Log = observedOwners{runner.Owners, w}, w.runner.Log
-	answer, err := ask(ctx, q.UndoRequest)
+	answer, err := ask(ctx, q.Request)
+	if halt := answer.HaltAnswer; halt != nil {
+		return remediation.Report{Outcome: remediation.Notified, Reason: halt.Text}, err
+	}
 	report := remediation.Report{Outcome: remediation.Nothing}
 	for _, u := range answer.Undone {
 		report.Outcome = remediation.Changed

@@ -20,7 +20,7 @@ func (s *scenario) identify() {
 	states := []*fakeaws.State{&s.account}
 	for _, e := range s.events {
 		if e.before != nil {
-			states = append(states, e.before)
+			states = append(states, &e.before.State)
 		}
 	}
 	for _, state := range states {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -126,6 +127,13 @@ func (h *harness) successors(played, w *fixture, i int) (wrong []string) {
 	})
 	blank := *played.snapshots[i]
 	blank.account, blank.store = w.account, &ledger.Memory{}
+	halt, err := sealed(w.store).Halt(context.Background())
+	if err == nil {
+		err = sealed(blank.store).SetHalt(context.Background(), ledger.Halt{}, halt)
+	}
+	if err != nil {
+		return []string{err.Error()}
+	}
 	other, err := h.from(played, &blank)
 	if err != nil {
 		return []string{err.Error()}
