@@ -51,7 +51,8 @@ func role(path, name, session, from string) caller {
 		"sessionContext": object{
 			"attributes": object{"mfaAuthenticated": "false", "creationDate": "2026-11-16T00:05:00Z"},
 			"sessionIssuer": object{
-				"type": "Role", "userName": name, "accountId": homeAccount, "arn": "arn:aws:iam::" + homeAccount + ":role" + path + name,
+				"type": "Role", "userName": name, "accountId": homeAccount, "arn": "arn:aws:iam::" + homeAccount + ":role" +
+					path + name,
 			},
 		},
 	}

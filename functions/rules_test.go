@@ -35,9 +35,10 @@ func callers() map[string]caller {
 }
 
 // TestRules compares what is reported with what the published detection rules of others look for, for identity,
-// tampering and sharing. testdata/rules.tsv has a call for each of what such a rule alerts on, and of what its own tests
-// say it must not: the former is to be reported, the latter not as high. The calls are written anew from what the rules
-// of github.com/panther-labs/panther-analysis, github.com/elastic/detection-rules and github.com/SigmaHQ/sigma look at.
+// tampering and sharing. testdata/rules.tsv has a call for each of what such a rule alerts on, and of what its own
+// tests say it must not: the former is to be reported, the latter not as high. The calls are written anew from what the
+// rules of github.com/panther-labs/panther-analysis, github.com/elastic/detection-rules and github.com/SigmaHQ/sigma
+// look at.
 func TestRules(t *testing.T) {
 	text, err := os.ReadFile("testdata/rules.tsv")
 	if err != nil {
@@ -49,7 +50,8 @@ func TestRules(t *testing.T) {
 		if columns[0] == "rule" {
 			continue
 		}
-		rule, source, name, parameters, who, expected := columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]
+		rule, source, name, parameters, who, expected := columns[0], columns[1], columns[2], columns[3], columns[4],
+			columns[5]
 		who, failure, _ := strings.Cut(who, ", ")
 		r := ruleRecord(t, callers()[who], source, name, parameters, failure)
 		data, err := json.Marshal(r)

@@ -183,8 +183,9 @@ func atHome(t *testing.T, data []byte) []byte {
 	return text
 }
 
-// TestWorld_EveryEvent sends everything that was recorded or made up, in both modes, to what the rules start: a function
-// says what it makes of it, and never fails. The folders that CORPUS names, separated by colons, are played as well.
+// TestWorld_EveryEvent sends everything that was recorded or made up, in both modes, to what the rules start: a
+// function says what it makes of it, and never fails. The folders that CORPUS names, separated by colons, are played as
+// well.
 func TestWorld_EveryEvent(t *testing.T) {
 	folders := append([]string{"../events", "testdata"}, filepath.SplitList(os.Getenv("CORPUS"))...)
 	for _, mode := range []control.Mode{control.Observe, control.Enforce} {

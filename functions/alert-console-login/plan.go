@@ -48,8 +48,9 @@ type signIn struct {
 	origin network.Origin
 }
 
-// expected reports whether nobody signed in and nothing is new: a program inside goes on with what it was signed in for,
-// or has AWS credentials and gets a token for them, which is daily work of roles anywhere. Of the root user neither is.
+// expected reports whether nobody signed in and nothing is new: a program inside goes on with what it was signed in
+// for, or has AWS credentials and gets a token for them, which is daily work of roles anywhere. Of the root user
+// neither is.
 func (s signIn) expected() bool {
 	inside := s.origin.Place != network.Outside && s.origin.Place != network.Foreign
 	switch {

@@ -244,8 +244,10 @@ func (t trusted) statement(c *event.APICall) (control.Severity, i18n.Message) {
 		return t.document(c, found[0])
 	}
 	names := values(c.Request, "principal", "aWSAccountId", "aWSAccountIds")
-	sources := slices.DeleteFunc(values(c.Request, "sourceArn", "sourceAccount", "principalOrgID", "organizationId", "value"),
-		func(source string) bool { return t.who(c, source) == "" }) // an ARN of S3's has no account
+	sources := slices.DeleteFunc(
+		values(c.Request, "sourceArn", "sourceAccount", "principalOrgID", "organizationId", "value"),
+		func(source string) bool { return t.who(c, source) == "" },
+	) // an ARN of S3's has no account
 	service := len(names) == 1 && strings.Contains(names[0], ".") && !strings.Contains(names[0], ":")
 	switch {
 	case len(sources) > 0 && (service || slices.Contains(names, "*")):
@@ -287,7 +289,10 @@ func (t trusted) grant(c *event.APICall) (control.Severity, i18n.Message) {
 
 // encryption judges under whose key a bucket encrypts: somebody else may take that away.
 func (t trusted) encryption(c *event.APICall) (control.Severity, i18n.Message) {
-	keys := slices.DeleteFunc(values(c.Request, "KMSMasterKeyID", "KMSKeyArn"), func(key string) bool { return !arn.IsARN(key) })
+	keys := slices.DeleteFunc(
+		values(c.Request, "KMSMasterKeyID", "KMSKeyArn"),
+		func(key string) bool { return !arn.IsARN(key) },
+	)
 	if severity, _ := t.with(c, keys); severity.Rank() < high.Rank() {
 		return nothing, asTheKind
 	}

@@ -50,7 +50,8 @@ type account struct {
 func keyOf(operation string, input any) string {
 	of := reflect.ValueOf(input).Elem()
 	for _, field := range []string{
-		"StackName", "Rule", "FunctionName", "LogGroupName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName", "ResourceArn",
+		"StackName", "Rule", "FunctionName", "LogGroupName", "TopicArn", "SubscriptionArn", "QueueUrl", "RoleName",
+		"ResourceArn",
 		"PolicyArn", "GroupName", "Name",
 	} {
 		if value := of.FieldByName(field); value.IsValid() && value.Kind() == reflect.Pointer && !value.IsNil() {

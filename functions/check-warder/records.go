@@ -127,8 +127,12 @@ func (c *checker) metricFilter(ctx context.Context, r deployment.Resource) {
 	case !slices.ContainsFunc(out.MetricFilters, func(f logtypes.MetricFilter) bool {
 		return deployment.Fits(r.Properties, deployment.Value(f))
 	}):
-		c.differs(critical, group, i18n.T("Errors in the log group %s are not counted as they were deployed to be: the alarm "+
-			"warder-errors may not go off.", group))
+		c.differs(
+			critical,
+			group,
+			i18n.T("Errors in the log group %s are not counted as they were deployed to be: the alarm "+
+				"warder-errors may not go off.", group),
+		)
 	}
 }
 

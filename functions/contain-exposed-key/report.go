@@ -195,7 +195,8 @@ func used(c event.Credential) suspect {
 	return s
 }
 
-// untyped is whom GuardDuty means if it does not say what it is, or says what is not known, as of an access key among the resources of a sequence.
+// untyped is whom GuardDuty means if it does not say what it is, or says what is not known, as of an access key among
+// the resources of a sequence.
 func untyped(s suspect, c event.Credential) suspect {
 	switch {
 	case strings.HasPrefix(c.PrincipalID, "AROA"):

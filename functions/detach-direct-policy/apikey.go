@@ -16,8 +16,8 @@ import (
 	"github.com/warder-aws/warder/pkg/iamuser"
 )
 
-// apiKeyService is the service whose long-term API keys work by one of AWS's policies, which AWS attaches to the user of
-// such a key; empty for any other policy.
+// apiKeyService is the service whose long-term API keys work by one of AWS's policies, which AWS attaches to the user
+// of such a key; empty for any other policy.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_api_keys_for_aws_services.html
 func apiKeyService(d direct) string {
 	parsed, err := arn.Parse(d.target)

@@ -258,7 +258,13 @@ func remedied(
 		t.Fatal(err)
 	}
 	a := fakeaws.New(state)
-	function := settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, Parameters: parameters, BlastRadius: 1000, HoldDays: 7}
+	function := settings.Function{
+		Mode:        control.Enforce,
+		Reach:       settings.Reach{All: true},
+		Parameters:  parameters,
+		BlastRadius: 1000,
+		HoldDays:    7,
+	}
 	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 	runner := &remediation.Runner{
 		Control: described, Settings: function, Ledger: ledger.New(&ledger.Memory{}), Topic: unheard{},

@@ -93,8 +93,8 @@ func (p *planner) locked(u types.UserDetail) bool {
 }
 
 // user is a finding if a console user has no MFA and is not locked, or is locked and need not be any more. enabled says
-// that a device was enabled just now: IAM may show it a moment later. That IAM does not show a password at the moment is
-// not enough for anything if the credential report knows of one, or knows nothing of the user.
+// that a device was enabled just now: IAM may show it a moment later. That IAM does not show a password at the moment
+// is not enough for anything if the credential report knows of one, or knows nothing of the user.
 func (p *planner) user(
 	ctx context.Context, name string, enabled bool, reported map[string]iamuser.ReportUser,
 ) ([]remediation.Finding, error) {

@@ -1,6 +1,6 @@
 // Package restorelogging is the Lambda function that starts again what records the account when somebody stops or
-// narrows it: trails of CloudTrail and the configuration recorders of AWS Config. README.md is its runbook, control.json
-// its description.
+// narrows it: trails of CloudTrail and the configuration recorders of AWS Config. README.md is its runbook,
+// control.json its description.
 package restorelogging
 
 import (

@@ -49,7 +49,12 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 }
 
 // call inspects what a call changed.
-func (p *planner) call(ctx context.Context, account string, c *event.APICall, m *memory) ([]remediation.Finding, error) {
+func (p *planner) call(
+	ctx context.Context,
+	account string,
+	c *event.APICall,
+	m *memory,
+) ([]remediation.Finding, error) {
 	switch c.Source {
 	case "cloudtrail.amazonaws.com":
 		return p.trailCall(ctx, account, c, m)
@@ -147,8 +152,11 @@ func (p *planner) gone(c *event.APICall, what string, title, why i18n.Message) r
 	}
 }
 
-var advice = i18n.T("Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's " +
-	"credentials inactive, and look at what was done since. If it was intended, undo what Warder did, or exempt the trail.")
+var advice = i18n.T(
+	"Find out at once who did this and why. If nobody knows, treat it as an attack: make the caller's " +
+		"credentials inactive, and look at what was done since. If it was intended, undo what Warder did, or exempt the " +
+		"trail.",
+)
 
 // sweep inspects every trail of the account, and the recorder of the hub's region.
 func (p *planner) sweep(ctx context.Context, m *memory) ([]remediation.Finding, error) {

@@ -129,8 +129,10 @@ func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error
 // without an address is not to be sent.
 func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, wait time.Duration, err error) {
 	var n notice.Message
-	if json.Unmarshal([]byte(record.Body), &n) != nil || !notice.ID(n.Finding) || n.Kind == "" {
-		m.Log.WarnContext(ctx, "not mailed: no notice", "message", notice.Plain(record.MessageId, 64), "bytes", len(record.Body))
+	understood := json.Unmarshal([]byte(record.Body), &n) == nil && notice.ID(n.Finding) && n.Kind != ""
+	if !understood {
+		m.Log.WarnContext(ctx, "not mailed: no notice", "message", notice.Plain(record.MessageId, 64),
+			"bytes", len(record.Body))
 		return l, 0, nil
 	}
 	entry, found, err := m.Ledger.Entry(ctx, n.Finding)
@@ -144,11 +146,17 @@ func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, 
 	case found && m.Now().Sub(sentAt(record)) < settle:
 		return l, 2 * time.Second, nil
 	default:
-		m.Log.WarnContext(ctx, "not mailed: the ledger does not have the notice", "message", notice.Plain(record.MessageId, 64))
+		m.Log.WarnContext(
+			ctx,
+			"not mailed: the ledger does not have the notice",
+			"message",
+			notice.Plain(record.MessageId, 64),
+		)
 		return l, 0, nil
 	}
 	before, err := m.Ledger.Mailed(ctx, n.Finding)
-	if err != nil || slices.ContainsFunc(before, func(d ledger.Mailed) bool { return d.Kind == n.Kind && d.Back.IsZero() }) {
+	if err != nil ||
+		slices.ContainsFunc(before, func(d ledger.Mailed) bool { return d.Kind == n.Kind && d.Back.IsZero() }) {
 		return l, 0, err
 	}
 	address, err := m.recipient(ctx, n.Owner)
@@ -282,7 +290,14 @@ func backoff(record events.SQSMessage) time.Duration {
 func throttled(err error) bool {
 	var refused smithy.APIError
 	return errors.As(err, &refused) && slices.Contains(
-		[]string{"LimitExceededException", "ThrottlingException", "Throttling", "TooManyRequestsException"}, refused.ErrorCode())
+		[]string{
+			"LimitExceededException",
+			"ThrottlingException",
+			"Throttling",
+			"TooManyRequestsException",
+		},
+		refused.ErrorCode(),
+	)
 }
 
 // refusal is why SES does not mail to the address at all; empty if that is not what the error says. While an account
@@ -290,7 +305,8 @@ func throttled(err error) bool {
 // https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
 func refusal(err error, address string) string {
 	var refused smithy.APIError
-	if !errors.As(err, &refused) || !slices.Contains([]string{"MessageRejected", "BadRequestException"}, refused.ErrorCode()) ||
+	if !errors.As(err, &refused) ||
+		!slices.Contains([]string{"MessageRejected", "BadRequestException"}, refused.ErrorCode()) ||
 		!strings.Contains(strings.ToLower(refused.ErrorMessage()), address) {
 		return ""
 	}

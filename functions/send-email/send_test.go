@@ -152,11 +152,11 @@ func (w *world) record(n notice.Message) string {
 // there was anything, and fails the test if the function does.
 func (w *world) turn() bool {
 	w.t.Helper()
-	any, err := w.try()
+	more, err := w.try()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return any
+	return more
 }
 
 func (w *world) try() (bool, error) {
@@ -240,7 +240,8 @@ func TestOneNoticeIsTheMail(t *testing.T) {
 		t.Errorf("from %q with %q", e.From, e.Set)
 	}
 	mailed, err := w.Ledger.Mailed(t.Context(), n.Finding)
-	if err != nil || len(mailed) != 1 || mailed[0].Address != alice || mailed[0].Message != "mail-1" || mailed[0].Kind != n.Kind {
+	if err != nil || len(mailed) != 1 || mailed[0].Address != alice || mailed[0].Message != "mail-1" ||
+		mailed[0].Kind != n.Kind {
 		t.Errorf("the ledger has %+v, %v", mailed, err)
 	}
 	// Delivered again, it is not mailed again.
@@ -297,7 +298,8 @@ func TestFirstSweepIsFewMails(t *testing.T) {
 	}
 	urgent := func(s sent) bool { return strings.Contains(s.body(), "user-123") }
 	i := slices.IndexFunc(w.sent, urgent)
-	if !strings.Contains(w.sent[i].body()[:200], "  1. ") || strings.Index(w.sent[i].body(), "user-") != strings.Index(w.sent[i].body(), "user-123") {
+	if !strings.Contains(w.sent[i].body()[:200], "  1. ") ||
+		strings.Index(w.sent[i].body(), "user-") != strings.Index(w.sent[i].body(), "user-123") {
 		t.Errorf("what is critical is not first in\n%.600s", w.sent[i].body())
 	}
 }
@@ -305,7 +307,9 @@ func TestFirstSweepIsFewMails(t *testing.T) {
 func TestUrgentComesFirst(t *testing.T) {
 	w := newWorld(t, nil)
 	for i, severity := range []string{"low", "medium", "critical", "high"} {
-		w.notify(notice.Message{Control: "c", Severity: severity, Title: "T" + severity, Subject: fmt.Sprint("u", i), Owner: alice})
+		w.notify(
+			notice.Message{Control: "c", Severity: severity, Title: "T" + severity, Subject: fmt.Sprint("u", i), Owner: alice},
+		)
 	}
 	w.notify(notice.Message{Control: "c", Severity: "low", Title: "Other", Subject: "x", Owner: "aaron@example.com"})
 	w.settle()
@@ -329,7 +333,15 @@ func TestUrgentComesFirst(t *testing.T) {
 func TestUrgentDoesNotWait(t *testing.T) {
 	w := newWorld(t, nil)
 	say := func(severity string) {
-		w.notify(notice.Message{Control: "c", Severity: severity, Title: severity, Subject: fmt.Sprint(w.now.UnixNano()), Owner: alice})
+		w.notify(
+			notice.Message{
+				Control:  "c",
+				Severity: severity,
+				Title:    severity,
+				Subject:  fmt.Sprint(w.now.UnixNano()),
+				Owner:    alice,
+			},
+		)
 	}
 	say("low")
 	w.turn()
@@ -354,7 +366,15 @@ func TestUrgentDoesNotWait(t *testing.T) {
 func TestAtMostFiveInASecond(t *testing.T) {
 	w := newWorld(t, nil)
 	for i := range 200 {
-		w.notify(notice.Message{Control: "c", Severity: "critical", Title: "T", Subject: fmt.Sprint("u", i), Owner: fmt.Sprintf("owner-%d@example.com", i)})
+		w.notify(
+			notice.Message{
+				Control:  "c",
+				Severity: "critical",
+				Title:    "T",
+				Subject:  fmt.Sprint("u", i),
+				Owner:    fmt.Sprintf("owner-%d@example.com", i),
+			},
+		)
 	}
 	begin := w.now
 	w.settle()
@@ -423,13 +443,17 @@ func TestRecipients(t *testing.T) {
 		owner string
 		want  string
 	}{
-		"the owner":                          {nil, alice, alice},
-		"the owner, in another case":         {nil, "ALICE@example.com", alice},
-		"nobody":                             {nil, "", ""},
-		"an owner that is no address":        {nil, "alice", ""},
-		"the default, for who has none":      {func(f *settings.Function) { f.Owners.Default = soc }, "", soc},
-		"who gets everything gets no mail":   {func(f *settings.Function) { f.Mail.Fixed = []string{"Alice@example.com"} }, alice, ""},
-		"the default gets everything":        {func(f *settings.Function) { f.Owners.Default, f.Mail.Fixed = soc, []string{soc} }, "", ""},
+		"the owner":                     {nil, alice, alice},
+		"the owner, in another case":    {nil, "ALICE@example.com", alice},
+		"nobody":                        {nil, "", ""},
+		"an owner that is no address":   {nil, "alice", ""},
+		"the default, for who has none": {func(f *settings.Function) { f.Owners.Default = soc }, "", soc},
+		"who gets everything gets no mail": {func(f *settings.Function) { f.Mail.Fixed = []string{"Alice@example.com"} },
+			alice, ""},
+		"the default gets everything": {func(f *settings.Function) {
+			f.Owners.Default, f.Mail.Fixed = soc,
+				[]string{soc}
+		}, "", ""},
 		"the owner beside who gets them all": {func(f *settings.Function) { f.Mail.Fixed = []string{soc} }, alice, alice},
 	} {
 		t.Run(name, func(t *testing.T) {

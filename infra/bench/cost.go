@@ -18,7 +18,8 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-// priced is when the prices were read: list prices in US dollars, us-east-1, without a free tier but that of dashboards.
+// priced is when the prices were read: list prices in US dollars, us-east-1, without a free tier but that of
+// dashboards.
 const priced = "2026-11-21"
 
 // Assumptions: a local account cannot measure these.

@@ -124,8 +124,8 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 	return commands
 }
 
-// mailTo is the last mail to the address with the text in it. A notice whose record was not there yet is looked at again
-// two seconds later, which nothing is idle for.
+// mailTo is the last mail to the address with the text in it. A notice whose record was not there yet is looked at
+// again two seconds later, which nothing is idle for.
 func (s script) mailTo(address, text string) (m emulator.Mail, err error) {
 	for range 16 {
 		if err := s.account.Idle(s.ctx); err != nil {

@@ -432,8 +432,8 @@ func fieldOf(line map[string]any, name string) any {
 	return fieldOf(object, inner)
 }
 
-// killed are Lambda's own lines about runs that it had to end, as its documentation has them: the functions here write no
-// line of those.
+// killed are Lambda's own lines about runs that it had to end, as its documentation has them: the functions here write
+// no line of those.
 // https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
 var killed = []map[string]any{
 	{"type": "platform.report", "record": map[string]any{"requestId": "r-1", "status": "timeout"}},

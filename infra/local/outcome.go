@@ -159,7 +159,12 @@ func (p printer) message(m slackserver.Message) {
 // mail prints a mail as it is read.
 func (p printer) mail(m emulator.Mail) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n  | %s\n  |\n", p.style.dim("mail to "+i18n.Plain(m.To)+":"), p.style.bold(i18n.Plain(m.Subject)))
+	fmt.Fprintf(
+		&text,
+		"%s\n  | %s\n  |\n",
+		p.style.dim("mail to "+i18n.Plain(m.To)+":"),
+		p.style.bold(i18n.Plain(m.Subject)),
+	)
 	for line := range strings.Lines(strings.TrimSpace(m.Body)) {
 		fmt.Fprintf(&text, "  | %s\n", i18n.Plain(strings.TrimRight(line, "\n")))
 	}

@@ -70,7 +70,10 @@ var policies = map[string]struct {
 	boundary:                               {rule{allows: everything &^ administer}, allow("s3:*")},
 	quarantines + change.KeyQuarantine:     {rule{denies: everything}, quarantine.KeyDocument()},
 	quarantines + change.OutsideQuarantine: {rule{denies: everything}, deny("*")},
-	mfaLock:                                {rule{}, quarantine.MFADocument()}, // of what is done with keys it denies nothing
+	mfaLock: {
+		rule{},
+		quarantine.MFADocument(),
+	}, // of what is done with keys it denies nothing
 }
 
 var inline = map[string]rule{

@@ -46,8 +46,9 @@ func newRecord() *record {
 		entries: map[string]ledger.Entry{}, bySubject: map[string][]string{},
 		cases: map[string]map[string]ledger.Case{}, holds: map[string]ledger.Hold{}, runs: map[string]bool{},
 		breakers: map[string]ledger.Breaker{}, since: map[thing]time.Time{}, clean: map[string]time.Time{},
-		urgent: map[string]time.Time{}, awaited: map[string]time.Time{}, warned: map[string][]thing{}, doubtful: map[string]bool{},
-		open: map[*invocation]string{}, missed: map[string]int{},
+		urgent: map[string]time.Time{}, awaited: map[string]time.Time{}, warned: map[string][]thing{},
+		doubtful: map[string]bool{},
+		open:     map[*invocation]string{}, missed: map[string]int{},
 		verification: verification{checks: map[string]int{}},
 	}
 }

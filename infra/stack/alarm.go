@@ -101,8 +101,8 @@ const errorPattern = `{ ($.level = "ERROR" && ` +
 	`($.type = "platform.report" && ($.record.status = "timeout" || $.record.status = "failure" || ` +
 	`$.record.errorType = "Runtime.*")) }`
 
-// countErrors counts the errors of a function, with those of all functions: a filter costs nothing, and an alarm for each
-// function would.
+// countErrors counts the errors of a function, with those of all functions: a filter costs nothing, and an alarm for
+// each function would.
 func (h *Hub) countErrors(c control.Control) {
 	scope := h.Node().FindChild(jsii.String(pascal(c.ID))).(constructs.Construct)
 	awslogs.NewCfnMetricFilter(scope, jsii.String("Errors"), &awslogs.CfnMetricFilterProps{
@@ -135,7 +135,8 @@ func (h *Hub) alarms() []alarm {
 		"errors",
 		metric.Errors,
 		errorsAnHour,
-		"Functions failed %d times or more within an hour: an error, a timeout, out of memory. Which and why: the saved query "+
+		"Functions failed %d times or more within an hour: an error, a timeout, out of memory. Which and why: the saved "+
+			"query "+
 			"warder/failures. What failed in every try is kept in the queue Failed: make redrive, once the cause is fixed. "+
 			"See %s.",
 		errorsAnHour,
@@ -263,7 +264,8 @@ fields @timestamp, control, msg, kind, target, status, reason, title, severity, 
 | filter msg = "change" and status = "would_change"
 | sort @timestamp desc
 | limit 500`},
-	// Of a run that ran out of time or memory there is only what Lambda itself says: no level, no control but the log's name.
+	// Of a run that ran out of time or memory there is only what Lambda itself says: no level, no control but the log's
+	// name.
 	{"Failures", "failures", `fields @timestamp, @log, control, msg, subject, error, reason, event, request_id, ` +
 		`record.status, record.errorType, record.requestId
 | filter level = "ERROR" or (type = "platform.report" and record.status in ["error", "failure", "timeout"])
@@ -357,9 +359,9 @@ func newDashboard(h *Hub, watched []control.Control, alarms []string) {
 	})
 }
 
-// newBoard returns what the dashboard shows, from the top: the numbers that somebody asks for first, the alarms that are
-// on, the changes, the open cases, the failures, and what each control did over the last day. It shows few metrics, as
-// three dashboards of up to 50 are free in an account: what each control measured is read from the log.
+// newBoard returns what the dashboard shows, from the top: the numbers that somebody asks for first, the alarms that
+// are on, the changes, the open cases, the failures, and what each control did over the last day. It shows few metrics,
+// as three dashboards of up to 50 are free in an account: what each control measured is read from the log.
 // https://aws.amazon.com/cloudwatch/pricing/
 func newBoard(region string, watched []control.Control, alarms []string) board {
 	b := board{Start: fmt.Sprintf("-PT%dH", checkHours)}
@@ -407,7 +409,8 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 		// One that waits for the daily check is on without data.
 		Title: "Alarms that are on, or have no data", Alarms: arns, States: []string{"ALARM", "INSUFFICIENT_DATA"},
 	}}, widget{Type: "text", Properties: widgetProperties{Markdown: "Each alarm says what to do about it. " +
-		"Stop every change: `make halt REASON=...`, go on: `make resume`. Undo: `make undo ID=... REASON=...`, with the id of " +
+		"Stop every change: `make halt REASON=...`, go on: `make resume`. " +
+		"Undo: `make undo ID=... REASON=...`, with the id of " +
 		"the change below. Why: `make explain KEY=...` or `USER=...`. What is kept in the queues: `make redrive`.\n\n" +
 		links(region)}})
 	row(8, table("Latest changes", "LastActions"))

@@ -28,8 +28,8 @@ const (
 	maxReceives    = 200
 )
 
-// newMail adds what owners get mail with: a configuration set, unless the settings name one, which puts onto the default
-// bus what comes back. It returns the set's name.
+// newMail adds what owners get mail with: a configuration set, unless the settings name one, which puts onto the
+// default bus what comes back. It returns the set's name.
 // https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-eventbridge.html
 func newMail(h *Hub) string {
 	scope := constructs.NewConstruct(h.Stack, jsii.String("Mail"))
@@ -37,7 +37,7 @@ func newMail(h *Hub) string {
 	if set == "" {
 		set = *awsses.NewCfnConfigurationSet(scope, jsii.String("Set"), &awsses.CfnConfigurationSetProps{}).Ref()
 	}
-	bus := h.Stack.FormatArn(&awscdk.ArnComponents{
+	bus := h.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("events"), Resource: jsii.String("event-bus"), ResourceName: jsii.String("default"),
 	})
 	awsses.NewCfnConfigurationSetEventDestination(scope, jsii.String("Back"),
@@ -59,7 +59,7 @@ func newMail(h *Hub) string {
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
 func (h *Hub) mailARNs() []string {
 	arn := func(resource, name string) string {
-		return *h.Stack.FormatArn(&awscdk.ArnComponents{
+		return *h.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("ses"), Resource: jsii.String(resource), ResourceName: jsii.String(name),
 		})
 	}
@@ -82,8 +82,8 @@ func (h *Hub) newFeed(scope constructs.Construct) awssqs.Queue {
 	})
 }
 
-// feed starts the function for the notices of the topic, through its queue; a function that sends mail for what SES says
-// of its mails as well.
+// feed starts the function for the notices of the topic, through its queue; a function that sends mail for what SES
+// says of its mails as well.
 func (h *Hub) feed(scope constructs.Construct, c control.Control, f awslambda.Function, queue awssqs.Queue) {
 	awslambda.NewCfnEventSourceMapping(scope, jsii.String("Feed"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:                   f.FunctionName(),

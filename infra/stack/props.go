@@ -124,9 +124,10 @@ func uses(c control.Control, own ...string) bool {
 // watches reports whether c looks at Warder's own stack, or leaves to others what is reported about it, and has to know
 // what belongs to it.
 func watches(c control.Control) bool {
-	return slices.ContainsFunc(operation.All(), func(o operation.Operation) bool { return o.Control == c.ID }) || slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
-		return slices.Contains(p.Actions, "cloudformation:DescribeStacks")
-	})
+	return slices.ContainsFunc(operation.All(), func(o operation.Operation) bool { return o.Control == c.ID }) ||
+		slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+			return slices.Contains(p.Actions, "cloudformation:DescribeStacks")
+		})
 }
 
 // off reports whether the settings switch the control off.

@@ -170,7 +170,7 @@ func matchesPattern(t *testing.T, pattern string, line map[string]any) bool {
 // says is a line as functions write it.
 func says(level slog.Level, message string, args ...any) string {
 	var out bytes.Buffer
-	handler.NewLog(&out).Log(context.Background(), level, message, args...)
+	handler.NewLog(&out).Log(context.Background(), level, message, args...) //nolint:sloglint // says it for many
 	return out.String()
 }
 
@@ -192,8 +192,8 @@ func report(status string) string {
 		`"metrics":{"durationMs":900000,"billedDurationMs":900000,"memorySizeMB":256,"maxMemoryUsedMB":256},` + status + `}}`
 }
 
-// ordinary is what is measured while all is well: the check runs each day at 03:40, sweeps say that nothing is halted, and
-// now and then an event fails once.
+// ordinary is what is measured while all is well: the check runs each day at 03:40, sweeps say that nothing is halted,
+// and now and then an event fails once.
 func ordinary(t *testing.T, c *cloud, days int) {
 	t.Helper()
 	for day := range days {

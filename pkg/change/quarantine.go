@@ -94,9 +94,9 @@ func (quarantineGroup) Describe(c Change, done bool) i18n.Message {
 		i18n.T("release %s from quarantine: group %s", c.Subject, c.Target))
 }
 
-// SignsIn says whether a user has a console password, and MFA: a virtual device, a passkey, a security key and a hardware
-// token all are devices (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListMFADevices.html). IAM may not show yet
-// what was made a moment ago. A user who does not exist has no password.
+// SignsIn says whether a user has a console password, and MFA: a virtual device, a passkey, a security key and a
+// hardware token all are devices (https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListMFADevices.html). IAM may
+// not show yet what was made a moment ago. A user who does not exist has no password.
 func SignsIn(ctx context.Context, api MFA, user string) (password, mfa bool, err error) {
 	_, err = api.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &user})
 	if password = err == nil; !password && !NotFound(err) {
@@ -120,13 +120,13 @@ type mfaLift struct{ iamKind }
 // of is the kind that takes the thing off.
 func (k mfaLift) of(c Change) Kind {
 	if IsQuarantine(c.Target) {
-		return managedUserPolicy{k.iamKind}
+		return managedUserPolicy(k)
 	}
-	return groupMembership{k.iamKind}
+	return groupMembership(k)
 }
 
-// Read also looks whether the lock may be lifted, when that is what is next: an answer of a moment ago may not be true any
-// more. Set does not: nothing must come between the look at whose name it is and the write.
+// Read also looks whether the lock may be lifted, when that is what is next: an answer of a moment ago may not be true
+// any more. Set does not: nothing must come between the look at whose name it is and the write.
 func (k mfaLift) Read(ctx context.Context, c Change) (string, error) {
 	present, err := k.of(c).Read(ctx, c)
 	if err != nil || present == "" || c.After != "" {
@@ -159,8 +159,9 @@ func locked(c Change, on, done bool) i18n.Message {
 		i18n.T("unlock %s in the console without MFA (%s)", c.Subject, c.Target))
 }
 
-// Widens implements [Kind]. To lift the lock lets the user do again what the lock was to enforce MFA for; Read makes sure
-// that there is MFA, or no password that it could be for. To put it back is for a person alone, and is not reverted at once.
+// Widens implements [Kind]. To lift the lock lets the user do again what the lock was to enforce MFA for; Read makes
+// sure that there is MFA, or no password that it could be for. To put it back is for a person alone, and is not
+// reverted at once.
 func (mfaLift) Widens(c Change, _ []Change) bool { return c.After != "" || !IsMFALock(c.Target) }
 
 func (mfaLift) Describe(c Change, done bool) i18n.Message {

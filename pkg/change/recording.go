@@ -10,7 +10,8 @@ import (
 )
 
 // The kinds of what records: the values of the first and the last are [On] and [Off]. A change of one of them lets
-// nobody do anything; it widens if less is recorded after it. Packages cloudtrail and config read and make such changes.
+// nobody do anything; it widens if less is recorded after it. Packages cloudtrail and config read and make such
+// changes.
 const (
 	// TrailLogging starts and stops a trail. The subject of a trail's changes is its name, the target its ARN.
 	TrailLogging = "trail logging"

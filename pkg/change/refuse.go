@@ -227,9 +227,9 @@ func (k quarantineGroup) Refuses(ctx context.Context, c Change) (why i18n.Messag
 // Refuses implements [Conditional]: there is no room any more for what was taken off.
 func (k mfaLift) Refuses(ctx context.Context, c Change) (why i18n.Message, err error) {
 	if IsQuarantine(c.Target) {
-		return managedUserPolicy{k.iamKind}.Refuses(ctx, c)
+		return managedUserPolicy(k).Refuses(ctx, c)
 	}
-	return quarantineGroup{groupMembership{k.iamKind}}.Refuses(ctx, c)
+	return quarantineGroup{groupMembership(k)}.Refuses(ctx, c)
 }
 
 // Refuses implements [Conditional]: the policy cannot be a boundary any more.

@@ -59,7 +59,10 @@ type StartConfigurationRecorderInput struct {
 }
 
 // StartConfigurationRecorder has a recorder record.
-func (c *Client) StartConfigurationRecorder(ctx context.Context, in *StartConfigurationRecorderInput) (*Nothing, error) {
+func (c *Client) StartConfigurationRecorder(
+	ctx context.Context,
+	in *StartConfigurationRecorderInput,
+) (*Nothing, error) {
 	return call[Nothing](ctx, c, in.Region, "StartConfigurationRecorder", in)
 }
 

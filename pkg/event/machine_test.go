@@ -13,13 +13,14 @@ func TestRecord_Machine(t *testing.T) {
 		record Record
 		want   string
 	}{
-		"an instance":               {Record{Identity: role("i-0abc1234def567890")}, "i-0abc1234def567890"},
-		"an instance of old":        {Record{Identity: role("i-0abc1234")}, "i-0abc1234"},
-		"named nearly so":           {Record{Identity: role("i-0abc1234def56789g")}, ""},
-		"a word":                    {Record{Identity: role("i-am-here")}, ""},
-		"of the metadata service":   {Record{Identity: fetched}, "anything"},
-		"issued to a function":      {Record{Identity: issued}, "make-thumbnails"},
-		"in a function":             {Record{Identity: role("f"), UserAgent: "Boto3/1.40 exec-env/AWS_Lambda_python3.13"}, "f"},
+		"an instance":             {Record{Identity: role("i-0abc1234def567890")}, "i-0abc1234def567890"},
+		"an instance of old":      {Record{Identity: role("i-0abc1234")}, "i-0abc1234"},
+		"named nearly so":         {Record{Identity: role("i-0abc1234def56789g")}, ""},
+		"a word":                  {Record{Identity: role("i-am-here")}, ""},
+		"of the metadata service": {Record{Identity: fetched}, "anything"},
+		"issued to a function":    {Record{Identity: issued}, "make-thumbnails"},
+		"in a function": {Record{Identity: role("f"), UserAgent: "Boto3/1.40 exec-env/AWS_Lambda_python3.13"},
+			"f"},
 		"a person's":                {Record{Identity: role("alice@example.com"), UserAgent: "aws-cli/2.31.18"}, ""},
 		"a user, whatever the name": {Record{Identity: Identity{Type: "IAMUser", UserName: "i-0abc1234"}}, ""},
 	} {

@@ -74,7 +74,8 @@ func TestParseReport_ColumnsByName(t *testing.T) {
 	const report = "access_key_2_last_used_date,access_key_2_last_rotated,access_key_2_active," +
 		"access_key_1_last_used_date,access_key_1_last_rotated,access_key_1_active," +
 		"password_last_changed,mfa_active,new,password_last_used,password_enabled,user_creation_time,user\n" +
-		"N/A,N/A,false,2026-11-20T12:00:00+00:00,2026-08-22T02:00:00+00:00,true,N/A,true,?,N/A,false,2024-03-01T09:00:00+00:00," +
+		"N/A,N/A,false,2026-11-20T12:00:00+00:00,2026-08-22T02:00:00+00:00,true,N/A,true,?,N/A,false," +
+		"2024-03-01T09:00:00+00:00," +
 		"alice\n"
 	got, err := iamuser.ParseReport([]byte(report))
 	if err != nil {

@@ -12,7 +12,8 @@ type Sweep struct {
 	Open int       `json:"open"` // how many cases of the control were open then
 }
 
-// KeepSweep keeps a sweep of a control for a month, in one call. Of those that end within the same hour the first is kept.
+// KeepSweep keeps a sweep of a control for a month, in one call. Of those that end within the same hour the first is
+// kept.
 func (l *Ledger) KeepSweep(ctx context.Context, control string, s Sweep) error {
 	err := l.save(ctx, Item{
 		Partition: sweeps + control, Sort: s.At.UTC().Format("2006-01-02T15"), Expires: s.At.Add(idle),

@@ -1,6 +1,6 @@
 // Package metric names what Warder measures and writes the values into a line of the log. Logs Insights sums up all of
-// them from there. The few that alarms watch are in the embedded metric format as well: CloudWatch Logs makes metrics of
-// them, so that a function needs no permission and no call for it.
+// them from there. The few that alarms watch are in the embedded metric format as well: CloudWatch Logs makes metrics
+// of them, so that a function needs no permission and no call for it.
 //
 // Its names are what the alarms and the dashboard are made from: there is no second list of them. It sends nothing and
 // knows no clock.
@@ -31,8 +31,8 @@ const (
 
 // Metric is something that is measured. One without a unit is in the log alone.
 //
-// CloudWatch bills a metric for the hours in which it gets values, and each value of a dimension as a metric of its own:
-// its metrics have no dimension, and no value in a run that has nothing to say.
+// CloudWatch bills a metric for the hours in which it gets values, and each value of a dimension as a metric of its
+// own: its metrics have no dimension, and no value in a run that has nothing to say.
 type Metric struct {
 	Name string
 	Unit Unit
@@ -66,8 +66,8 @@ var DrillSeconds = Metric{Name: "DrillSeconds"}
 var (
 	// Errors is counted by the filters of the functions' logs, because who has run out of time cannot write a line.
 	Errors = Metric{"Errors", Count}
-	// BreakerOpen is 1 when a change is not made because the blast radius stopped its control, 0 at release, and once a day
-	// how many controls are stopped.
+	// BreakerOpen is 1 when a change is not made because the blast radius stopped its control, 0 at release, and once a
+	// day how many controls are stopped.
 	BreakerOpen = Metric{"BreakerOpen", Count}
 	// HaltedHours is for how long the halt switch has been on, in hours; a sweep measures 0 when it is off.
 	HaltedHours = Metric{"HaltedHours", None}

@@ -39,8 +39,8 @@ type Topic struct {
 }
 
 // Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the attributes control,
-// severity, kind, account and, when there is one, owner, in lower case; and by drill, which only notices of a drill have: who must not
-// be woken by one subscribes with the filter policy {"drill":[{"exists":false}]}.
+// severity, kind, account and, when there is one, owner, in lower case; and by drill, which only notices of a drill
+// have: who must not be woken by one subscribes with the filter policy {"drill":[{"exists":false}]}.
 func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 	body, err := m.Bodies()
 	if err != nil {

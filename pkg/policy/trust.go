@@ -77,7 +77,8 @@ func (s *statement) trusted() (everyone bool, accounts []string) {
 // callerKeys are the keys of conditions by which a value says who may call; what the value is.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 var callerKeys = map[string]func(value string) string{
-	"aws:principalaccount": plainValue, "aws:sourceaccount": plainValue, "aws:sourceowner": plainValue, "kms:calleraccount": plainValue,
+	"aws:principalaccount": plainValue, "aws:sourceaccount": plainValue, "aws:sourceowner": plainValue,
+	"kms:calleraccount":         plainValue,
 	"s3:dataaccesspointaccount": plainValue, "aws:principalorgid": plainValue, "aws:sourceorgid": plainValue,
 	"aws:principalorgpaths": pathOrganization, "aws:sourceorgpaths": pathOrganization,
 	"aws:principalarn": arnAccount, "aws:sourcearn": arnAccount, "s3:dataaccesspointarn": arnAccount,

@@ -94,8 +94,8 @@ func OutsideDocument(networks []netip.Prefix) string {
 	)
 }
 
-// setUp is what somebody without MFA may do in the console, about nobody but themselves: set it up, change the password,
-// and see what is needed for it. It is what AWS's own example leaves.
+// setUp is what somebody without MFA may do in the console, about nobody but themselves: set it up, change the
+// password, and see what is needed for it. It is what AWS's own example leaves.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage.html
 var setUp = []string{
 	"iam:ChangePassword", "iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:GetLoginProfile", "iam:GetMFADevice",
@@ -110,9 +110,9 @@ var see = []string{
 // MFADocument is the policy of a console user without MFA: in a session of the console that was begun without MFA it
 // denies everything but to set up one's own MFA and to change one's own password.
 //
-// A request that is signed with an access key has no aws:MultiFactorAuthPresent, which Bool does not take for false: what
-// programs do with the user's keys goes on. A session that GetSessionToken or the console made without MFA has it, and it
-// is false then.
+// A request that is signed with an access key has no aws:MultiFactorAuthPresent, which Bool does not take for false:
+// what programs do with the user's keys goes on. A session that GetSessionToken or the console made without MFA has it,
+// and it is false then.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
 func MFADocument() string {

@@ -153,7 +153,8 @@ func TestDecide_Status(t *testing.T) {
 	want := map[guardName]ledger.Status{
 		grace: ledger.Pending, oneKeyPerRun: ledger.Pending,
 		neverWidens: ledger.Failed, mode: ledger.Observed, halt: ledger.Held, existence: ledger.Skipped,
-		exempt: ledger.Skipped, undone: ledger.Skipped, reachable: ledger.Held, flapping: ledger.Held, blastRadius: ledger.Held,
+		exempt: ledger.Skipped, undone: ledger.Skipped, reachable: ledger.Held, flapping: ledger.Held,
+		blastRadius: ledger.Held,
 	}
 	for _, tc := range guardCases {
 		f, x := found(), permitted(guardOf(t, tc.guard).stages)

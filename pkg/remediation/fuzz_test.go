@@ -75,7 +75,8 @@ func FuzzUndo(f *testing.F) {
 		}
 		before := a.State()
 		undoer := &remediation.Undoer{Runner: &remediation.Runner{
-			Control: described, Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, HoldDays: 7, BlastRadius: 10},
+			Control: described, Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true},
+				HoldDays: 7, BlastRadius: 10},
 			Kinds: change.ForIAM(a.IAM()), Ledger: memory, Topic: topic,
 			Owners: owner.Book{API: a.IAM()}, Environment: remediation.Environment{Now: func() time.Time { return now },
 				Sleep: func(context.Context, time.Duration) {}, Log: slog.New(slog.DiscardHandler)},
@@ -131,8 +132,12 @@ func FuzzRelease(f *testing.F) {
 			}
 		}
 		r := &remediation.Runner{
-			Control:  control.Control{ID: "scripted", Severity: control.High},
-			Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, BlastRadius: 1}, Ledger: memory, Topic: topic,
+			Control: control.Control{ID: "scripted", Severity: control.High},
+			Settings: settings.Function{
+				Mode:        control.Enforce,
+				Reach:       settings.Reach{All: true},
+				BlastRadius: 1,
+			}, Ledger: memory, Topic: topic,
 			Environment: remediation.Environment{Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)},
 		}
 		answer, err := r.Release(t.Context(), remediation.ReleaseRequest{By: by, Reason: reason})

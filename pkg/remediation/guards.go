@@ -121,10 +121,10 @@ func assessHold(_ Finding, x facts) decision {
 	return stop(x.now.Before(h.Until), suppress, why)
 }
 
-// assessReachable holds what nobody responsible can be notified of. What an event names is recorded first, and held then,
-// so that whoever reads the topic all the same is notified of it at once.
+// assessReachable holds what nobody responsible can be notified of. What an event names is recorded first, and held
+// then, so that whoever reads the topic all the same is notified of it at once.
 func assessReachable(f Finding, x facts) decision {
-	waits := !x.observing() && !x.ledger.reached && !(x.stage == planning && f.Fresh)
+	waits := !x.observing() && !x.ledger.reached && (x.stage != planning || !f.Fresh)
 	return stop(waits, hold, i18n.T("nobody responsible can be notified: neither the owner nor "+
 		"anybody else"))
 }

@@ -39,19 +39,24 @@ func (r *run) notifyLimits(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// unreached is an alert, once a week, about what is not changed because nobody responsible can be notified before; it is
-// empty if there is nothing. It goes to whoever reads the topic.
+// unreached is an alert, once a week, about what is not changed because nobody responsible can be notified before; it
+// is empty if there is nothing. It goes to whoever reads the topic.
 func unreached(r *recorder, steps []ledger.Step) (entry ledger.Entry) {
 	if len(steps) == 0 {
 		return entry
 	}
 	entry = r.newEntry(digest(r.Control.ID, "unreached", r.now.Unix()/int64(Weekly/time.Second)), control.Critical)
 	entry.Notify, entry.Guard = notice.Alert, ledger.Unreached
-	r.word(&entry, i18n.T("Nobody can be notified: nothing is changed"),
+	r.word(
+		&entry,
+		i18n.T("Nobody can be notified: nothing is changed"),
 		i18n.T("%s would change %d things and does not, because neither their owners nor anybody else can be notified. "+
 			"Emergencies are acted on all the same.", r.Control.ID, len(steps)),
-		i18n.T("Set notify.emails, owners.default or notify.ses in cdk.json and run make deploy; or correct the addresses that "+
-			"mail comes back from."))
+		i18n.T(
+			"Set notify.emails, owners.default or notify.ses in cdk.json and run make deploy; or correct the addresses that "+
+				"mail comes back from.",
+		),
+	)
 	for _, step := range steps {
 		entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Pending"), Value: r.Kinds.Describe(step.Change, false)}))
 	}

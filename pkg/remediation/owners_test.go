@@ -25,19 +25,26 @@ func TestFormer(t *testing.T) {
 		key   string            // that the call sets
 		want  string
 	}{
-		{"seen before", &ledger.Owner{Address: "alice@example.com"}, map[string]string{"owner": "mallory@example.com"}, "owner", "alice@example.com"},
-		{"seen before, in another case", &ledger.Owner{Address: "alice@example.com"}, map[string]string{"Team-Owner": "mallory@example.com"},
+		{"seen before", &ledger.Owner{Address: "alice@example.com"}, map[string]string{"owner": "mallory@example.com"},
+			"owner", "alice@example.com"},
+		{"seen before, in another case", &ledger.Owner{Address: "alice@example.com"},
+			map[string]string{"Team-Owner": "mallory@example.com"},
 			"TEAM-owner", "alice@example.com"},
 		{"removed", &ledger.Owner{Address: "alice@example.com"}, nil, "owner", "alice@example.com"},
-		{"a sweep saw the change first", &ledger.Owner{Address: "mallory@example.com", At: time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC),
-			Before: &ledger.Owner{Address: "alice@example.com"}}, map[string]string{"owner": "mallory@example.com"}, "owner", "alice@example.com"},
+		{"a sweep saw the change first", &ledger.Owner{Address: "mallory@example.com", At: time.Date(2026, 11, 30, 3, 0, 0,
+			0, time.UTC),
+			Before: &ledger.Owner{Address: "alice@example.com"}}, map[string]string{"owner": "mallory@example.com"}, "owner",
+			"alice@example.com"},
 		{"never seen", nil, map[string]string{"owner": "mallory@example.com"}, "owner", "oncall@example.com"},
-		{"never seen, with another owner's tag", nil, map[string]string{"owner": "mallory@example.com", "team-owner": "team@example.com"}, "owner",
+		{"never seen, with another owner's tag", nil, map[string]string{"owner": "mallory@example.com",
+			"team-owner": "team@example.com"}, "owner",
 			"team@example.com"},
 		{"only the Slack member", &ledger.Owner{Address: "alice@example.com", Slack: "U012345678"},
 			map[string]string{"owner": "alice@example.com", "slack": "U999999999"}, "slack", "alice@example.com U012345678"},
-		{"another tag", &ledger.Owner{Address: "alice@example.com"}, map[string]string{"owner": "alice@example.com", "x": "y"}, "x", "alice@example.com"},
-		{"another tag, long after a change", &ledger.Owner{Address: "alice@example.com", Before: &ledger.Owner{Address: "old@example.com"}},
+		{"another tag", &ledger.Owner{Address: "alice@example.com"}, map[string]string{"owner": "alice@example.com",
+			"x": "y"}, "x", "alice@example.com"},
+		{"another tag, long after a change", &ledger.Owner{Address: "alice@example.com",
+			Before: &ledger.Owner{Address: "old@example.com"}},
 			map[string]string{"owner": "alice@example.com"}, "x", "alice@example.com"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -45,7 +52,11 @@ func TestFormer(t *testing.T) {
 				return []remediation.Finding{{User: "alice", Title: i18n.Literal("Tags"), Text: i18n.Literal("Found."),
 					Handling: remediation.Handling{Former: true}}}, nil
 			})
-			r.Settings.Owners = settings.Owners{Tags: []string{"owner", "team-owner"}, Slack: "slack", Default: "oncall@example.com"}
+			r.Settings.Owners = settings.Owners{
+				Tags:    []string{"owner", "team-owner"},
+				Slack:   "slack",
+				Default: "oncall@example.com",
+			}
 			r.Owners = owner.Book{API: a.IAM(), Owners: r.Settings.Owners}
 			a.Alter(fakeaws.State{Users: map[string]*fakeaws.User{"alice": {ID: "AIDAALICE00000000001", Tags: tc.tags}}})
 			if tc.known != nil {

@@ -62,10 +62,12 @@ func TestReach_NobodyIsThere(t *testing.T) {
 	if !holdsPolicy(a) {
 		t.Fatal("changed, and nobody was notified before")
 	}
-	if got := sentKinds(box); len(got) > 3 || slices.ContainsFunc(got, func(k notice.Kind) bool { return k != notice.Alert }) {
+	if got := sentKinds(box); len(got) > 3 ||
+		slices.ContainsFunc(got, func(k notice.Kind) bool { return k != notice.Alert }) {
 		t.Fatalf("notices %v, want one alert a week", got)
 	}
-	if m := box.got[0]; m.Severity != "critical" || !strings.Contains(m.Text, "would change 1 things") || len(m.Facts) != 1 {
+	if m := box.got[0]; m.Severity != "critical" || !strings.Contains(m.Text, "would change 1 things") ||
+		len(m.Facts) != 1 {
 		t.Errorf("the alert is %+v", m)
 	}
 	entry, found, err := r.Ledger.Entry(t.Context(), box.got[0].Finding)
@@ -137,7 +139,8 @@ func TestReach_AtOnce(t *testing.T) {
 	if _, err := run(r, "a", sweep); err != nil {
 		t.Fatal(err)
 	}
-	if got := sentKinds(box); !holdsPolicy(a) || !slices.Contains(got, notice.Held) || !slices.Contains(got, notice.Alert) {
+	if got := sentKinds(box); !holdsPolicy(a) || !slices.Contains(got, notice.Held) ||
+		!slices.Contains(got, notice.Alert) {
 		t.Errorf("attached %t, notices %v", holdsPolicy(a), got)
 	}
 	for _, urgency := range []remediation.Urgency{remediation.Emergency, remediation.Containment} {

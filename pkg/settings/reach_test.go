@@ -55,7 +55,8 @@ func TestEnforceNeedsSomebodyToNotify(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), "controls.detach-direct-policy.mode: nobody would be notified") {
 				t.Errorf("the error does not say which control, and why: %v", err)
 			}
-			if _, err := Parse([]byte("{"+test.set+strings.Replace(enforce, "enforce", "observe", 1)+"}"), controls); err != nil {
+			if _, err := Parse([]byte("{"+test.set+strings.Replace(enforce, "enforce", "observe", 1)+"}"),
+				controls); err != nil {
 				t.Errorf("observe is refused: %v", err)
 			}
 		})

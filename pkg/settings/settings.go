@@ -156,8 +156,8 @@ var retentions = []int{
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html
 var tagKey = lazyregexp.New(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
 
-// Document returns the settings in the text of a file: an object of settings alone, or a cdk.json, which has them in its
-// context. A cdk.json without them is an error: whoever names a file means what is in it.
+// Document returns the settings in the text of a file: an object of settings alone, or a cdk.json, which has them in
+// its context. A cdk.json without them is an error: whoever names a file means what is in it.
 func Document(data []byte) (json.RawMessage, error) {
 	root, err := strictjson.Parse("settings", data)
 	if err != nil {

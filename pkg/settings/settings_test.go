@@ -117,7 +117,8 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		Notify: Notify{
 			Emails: []string{
 				"on-call@example.com",
-			}, SES: SES{Sender: "warder@example.com", ConfigurationSet: "mail"}, Language: Korean, Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
+			}, SES: SES{Sender: "warder@example.com", ConfigurationSet: "mail"}, Language: Korean,
+			Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
 		},
 		BlastRadius:      10,
 		HoldDays:         7,
@@ -213,7 +214,9 @@ func TestParseRefuses(t *testing.T) {
 			"a notify key that does not exist",
 			`"emails"`,
 			`"mails"`,
-			[]string{`notify.mails: unknown field: known here are emails, watchers, ses, language, slack, chat, topic, topicKey`},
+			[]string{
+				`notify.mails: unknown field: known here are emails, watchers, ses, language, slack, chat, topic, topicKey`,
+			},
 		},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
 		{"a channel by its name", `C024BE91L`, `#security`,

@@ -88,11 +88,15 @@ func (a Alarm) advice() i18n.Message {
 		return i18n.T("Warder has been halted for hours: it notifies, and changes nothing. Who halted it and why: make " +
 			"doctor. To end it: make resume.")
 	case "delivery":
-		return i18n.T("AWS throttled functions, or could neither deliver nor keep an event. The daily check names them in its " +
-			"notice. Fix the cause: make doctor.")
+		return i18n.T(
+			"AWS throttled functions, or could neither deliver nor keep an event. The daily check names them in its " +
+				"notice. Fix the cause: make doctor.",
+		)
 	case "breaker":
-		return i18n.T("A control has stopped itself: too many changes in an hour were due. Its notice says which control, and " +
-			"what is pending. If that is right: make release CONTROL=name REASON=\"why\". If not: make halt REASON=\"why\".")
+		return i18n.T(
+			"A control has stopped itself: too many changes in an hour were due. Its notice says which control, and " +
+				"what is pending. If that is right: make release CONTROL=name REASON=\"why\". If not: make halt REASON=\"why\".",
+		)
 	case "errors":
 		return i18n.T("Functions failed several times within an hour. Which and why: the saved query warder/failures. What " +
 			"failed in every try is kept in the queue Failed.")

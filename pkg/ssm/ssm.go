@@ -1,5 +1,5 @@
-// Package ssm finds and ends sessions of Session Manager, and finds the machines that have a tag, in any region. Nothing
-// can resume a session that is over.
+// Package ssm finds and ends sessions of Session Manager, and finds the machines that have a tag, in any region.
+// Nothing can resume a session that is over.
 //
 // It calls Systems Manager by package awsjson: a function that links the client of the SDK starts slower.
 package ssm

@@ -10,7 +10,8 @@ import (
 // services are those beside IAM in which Warder has something or restores what others change, by the name in a
 // signature, with the name in events.
 var services = map[string]string{
-	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb", "events": "events", "kms": "kms", "lambda": "lambda",
+	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb",
+	"events": "events", "kms": "kms", "lambda": "lambda",
 	"logs": "logs", "monitoring": "monitoring", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
 }
 

@@ -31,7 +31,12 @@ func (a *Account) openMail(ctx context.Context) error {
 			continue
 		}
 		body, _ := json.Marshal(map[string]string{"EmailIdentity": set.Mail.Sender}) // cannot fail: strings
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Moto.URL+"/v2/email/identities", bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(
+			ctx,
+			http.MethodPost,
+			a.Moto.URL+"/v2/email/identities",
+			bytes.NewReader(body),
+		)
 		if err != nil {
 			return err
 		}
@@ -135,7 +140,9 @@ func (f *feeder) hand(ctx context.Context) error {
 		return nil
 	}
 	for _, action := range []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"} {
-		f.account.endpoint.Note(endpoint.Call{Function: f.feed.Function, By: "lambda", Action: action, Resource: f.feed.Queue})
+		f.account.endpoint.Note(
+			endpoint.Call{Function: f.feed.Function, By: "lambda", Action: action, Resource: f.feed.Queue},
+		)
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
@@ -197,7 +204,12 @@ func readMail(request, answer []byte) (m Mail) {
 		}
 	}
 	if json.Unmarshal(request, &sent) == nil && len(sent.Destination.ToAddresses) > 0 {
-		m = Mail{given.MessageID, sent.Destination.ToAddresses[0], sent.Content.Simple.Subject.Data, sent.Content.Simple.Body.Text.Data}
+		m = Mail{
+			given.MessageID,
+			sent.Destination.ToAddresses[0],
+			sent.Content.Simple.Subject.Data,
+			sent.Content.Simple.Body.Text.Data,
+		}
 	}
 	return m
 }

@@ -136,7 +136,8 @@ func (c call) UpdateTrail(in *cloudtrail.UpdateTrailInput) (any, error) {
 		return nil, err
 	}
 	trail.Scope = change.Scope{
-		GlobalEvents: in.IncludeGlobalServiceEvents, AllRegions: in.IsMultiRegionTrail, Validation: in.EnableLogFileValidation,
+		GlobalEvents: in.IncludeGlobalServiceEvents, AllRegions: in.IsMultiRegionTrail,
+		Validation: in.EnableLogFileValidation,
 	}
 	return &cloudtrail.Nothing{}, nil
 }
