@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.locked, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.failed, r.compared,
+		r.locked, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
 	} {
 		play()
 	}
