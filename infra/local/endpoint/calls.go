@@ -66,6 +66,16 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			call.Resource = caller.ARN
 			about, _ = h.user(caller.Name)
 		}
+	case call.Action == "lambda:ListEventSourceMappings":
+		call.Resource = "*" // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+	// A recorder's ARN ends in an id that nobody may know beforehand.
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
+	case strings.HasPrefix(call.Action, "config:") && strings.Contains(call.Action, "ConfigurationRecorder"):
+		name := cmp.Or(named["ConfigurationRecorderName"], named["ConfigurationRecorderNames.0"], "default")
+		call.Resource = "arn:aws:config:" + req.region + ":" + h.Account + ":configuration-recorder/" + name + "/local"
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+	case call.Action == "cloudwatch:GetMetricData":
+		call.Resource = "arn:aws:cloudwatch:" + req.region + ":" + h.Account + ":dataset/default"
 	// Of a secret that exists the ARN has six characters more than anybody may know beforehand.
 	case req.service == "secretsmanager" && a.status == http.StatusOK:
 		var found struct{ ARN string }
@@ -301,6 +311,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return regional("table/" + named["TableName"])
 	case service == "dynamodb" && has("ResourceArn"), service == "sns" && has("ResourceArn"):
 		return named["ResourceArn"]
+	case service == "logs" && has("logGroupName"):
+		return regional("log-group:" + named["logGroupName"])
 	case service == "cloudwatch" && has("AlarmNamePrefix"):
 		return regional("alarm:" + named["AlarmNamePrefix"])
 	case service == "sns" && has("SubscriptionArn"): // of its topic
