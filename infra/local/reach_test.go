@@ -24,6 +24,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/stack"
+	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -75,7 +76,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.locked, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
+		r.locked, r.recorded, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
 	} {
 		play()
 	}
@@ -222,6 +223,36 @@ func (r *reacher) locked() {
 	}
 	r.must(r.sweep(control, 9))
 	r.undone(map[string]string{"user": "mira", "since": since()})
+	// The undo of a lift is undone after another look.
+	r.user("mona")
+	_, err := r.quiet.AttachUserPolicy(r.Context(), &iam.AttachUserPolicyInput{
+		UserName:  aws.String("mona"),
+		PolicyArn: aws.String("arn:aws:iam::" + moto.AccountID + ":policy" + change.QuarantinePath + change.MFALock),
+	})
+	r.must(err)
+	r.must(r.sweep(control, 10))
+	r.undone(map[string]string{"user": "mona", "since": since()})
+}
+
+// recorded: a trail and a recorder that are stopped and started again; undo stops them, and its undo starts them.
+func (r *reacher) recorded() {
+	for _, line := range []string{
+		"s3api create-bucket --bucket acme-logs",
+		"cloudtrail create-trail --name acme-reach --s3-bucket-name acme-logs",
+		"cloudtrail start-logging --name acme-reach",
+		`configservice put-configuration-recorder --configuration-recorder {"name":"default","roleARN":"arn:aws:iam::1:role/c"}`,
+		`configservice put-delivery-channel --delivery-channel {"name":"default","s3BucketName":"acme-logs"}`,
+		"configservice start-configuration-recorder --configuration-recorder-name default",
+		"cloudtrail stop-logging --name acme-reach",
+		"configservice stop-configuration-recorder --configuration-recorder-name default",
+	} {
+		_, err := script{stage: r.stage}.asOperator(strings.Fields(line)...)
+		r.must(err)
+		r.idle()
+	}
+	for _, subject := range []string{"acme-reach", emulator.Region + "/default"} {
+		r.undone(map[string]string{"user": subject, "since": since()})
+	}
 }
 
 // full: users who can take no more policies are quarantined by a group, and get no policy back.

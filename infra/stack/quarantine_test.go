@@ -60,8 +60,8 @@ func TestQuarantine_NoAllowedNetworks(t *testing.T) {
 	tmpl := load(t, deployed) // cdk.json lists none
 	denying := tmpl.where("AWS::IAM::ManagedPolicy",
 		func(r resource) bool { return r.get("ManagedPolicyName") != drill.Policy })
-	if n, m := len(denying), len(tmpl.all("AWS::IAM::Group")); n != 2 || m != 2 {
-		t.Errorf("%d policies and %d groups, want those of both quarantines", n, m)
+	if n, m := len(denying), len(tmpl.all("AWS::IAM::Group")); n != 3 || m != 3 {
+		t.Errorf("%d policies and %d groups, want those of the quarantines and of the MFA lock", n, m)
 	}
 	policy, _ := quarantined(t, tmpl, change.OutsideQuarantine)
 	var want any

@@ -122,11 +122,8 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
-// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
 var unscopedActions = []string{
 	"cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
-	"config:DescribeConfigurationRecorderStatus",
-	"config:StartConfigurationRecorder", "config:StopConfigurationRecorder",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
 	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
 	"logs:DescribeLogGroups",

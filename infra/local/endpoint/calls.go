@@ -115,8 +115,13 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 		_ = json.Unmarshal(req.body, &mail) // what cannot be read has no sender
 		arn := "arn:aws:ses:" + req.region + ":" + h.Account + ":"
 		call.Resource = arn + "identity/" + mail.FromEmailAddress
-		h.Note(Call{Function: function, Action: call.Action, Resource: arn + "configuration-set/" + mail.ConfigurationSetName,
-			Conditions: map[string]string{}})
+		// Of the address and its domain it is the one that is verified, which may be either.
+		_, domain, _ := strings.Cut(mail.FromEmailAddress, "@")
+		for _, resource := range []string{"configuration-set/" + mail.ConfigurationSetName, "identity/" + domain} {
+			h.Note(Call{
+				Function: function, Action: call.Action, Resource: arn + resource, Conditions: map[string]string{},
+			})
+		}
 	}
 	// The ARN of a bucket does not say whose it is.
 	if req.service == "s3" {
