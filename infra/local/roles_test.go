@@ -167,8 +167,8 @@ var inEveryRegion = []string{
 	"ssm:TerminateSession",
 }
 
-// anyMetric reports whether the call reads metrics: the simulator takes that for a call on a dataset, which IAM does only
-// where one is named. Otherwise the action has no resource.
+// anyMetric reports whether the call reads metrics: the simulator takes that for a call on a dataset, which IAM does
+// only where one is named. Otherwise the action has no resource.
 func anyMetric(call iamsim.Request) bool { return call.Action == "cloudwatch:GetMetricData" }
 
 // elsewhere is the call in another account, where everybody is let in, and in another region. The keys

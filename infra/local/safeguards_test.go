@@ -73,7 +73,8 @@ func TestOnCall(t *testing.T) {
 		if payload, err = json.Marshal(map[string]any{"signed": signed}); err != nil {
 			t.Fatal(err)
 		}
-		call("lambda", "invoke", "--function-name", "warder-undo", "--payload", string(payload), filepath.Join(t.TempDir(), "a"))
+		call("lambda", "invoke", "--function-name", "warder-undo", "--payload", string(payload),
+			filepath.Join(t.TempDir(), "a"))
 	}
 	const control, policy = "detach-direct-policy", "arn:aws:iam::aws:policy/ReadOnlyAccess"
 	invoke := func(t *testing.T, function string, request, answer any) string {

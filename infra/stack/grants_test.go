@@ -249,7 +249,8 @@ func TestRoles_ExactlyControlJSONAndPlumbing(t *testing.T) {
 				if c.Schedule != "" {
 					want = append(want, "allow dynamodb:Query on ${Ledger.Arn}")
 				}
-				if c.Schedule != "" || !slices.Contains([]string{"alert-console-login", "alert-detection-change", "alert-external-access",
+				if c.Schedule != "" || !slices.Contains([]string{
+					"alert-console-login", "alert-detection-change", "alert-external-access",
 					"alert-organization-change", "alert-policy-change",
 					"alert-root-usage", "alert-sharing-change", "alert-warder-change"}, c.ID) { // they change nothing
 					want = append(want, "allow dynamodb:BatchGetItem on ${Ledger.Arn}")

@@ -15,7 +15,7 @@ import (
 // although the ledger has begun; one that Warder did not write, or that cannot be read.
 type Halt struct {
 	Halted bool            `json:"halted"`
-	Since  time.Time       `json:"since,omitzero"` // when it was halted or resumed; if unproven, when it was resumed before
+	Since  time.Time       `json:"since,omitzero"` // when it was halted or resumed; of an unproven one the resume before
 	By     caller.Identity `json:"by,omitzero"`    // who set it last
 	Reason string          `json:"reason,omitempty"`
 

@@ -114,7 +114,8 @@ var see = []string{
 // what programs do with the user's keys goes on. A session that GetSessionToken or the console made without MFA has it,
 // and it is false then.
 //
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
+// aws:MultiFactorAuthPresent in
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 func MFADocument() string {
 	without := map[string]map[string]any{"Bool": {"aws:MultiFactorAuthPresent": "false"}}
 	return document(

@@ -71,10 +71,11 @@ func (r Switch) Halt(ctx context.Context, q HaltRequest) (HaltAnswer, error) {
 		advice = i18n.T("Nothing proves who this was. If nobody of yours did it, find out in CloudTrail who may invoke " +
 			"Warder's functions. To let Warder make changes again: make resume")
 	}
-	r.word(&entry, i18n.T("Warder is halted"), i18n.T("%s halted Warder: %s. It changes nothing until somebody resumes it, "+
-		"and still notifies.", who.Describe(), h.Reason), advice)
+	r.word(&entry, i18n.T("Warder is halted"),
+		i18n.T("%s halted Warder: %s. It changes nothing until somebody resumes it, "+
+			"and still notifies.", who.Describe(), h.Reason), advice)
 	if _, err := r.Notify(ctx, entry); err != nil {
-		return HaltAnswer{}, fmt.Errorf("Warder is halted, and nobody could be notified of it: %w", err)
+		return HaltAnswer{}, fmt.Errorf("halted, and nobody could be notified of it: %w", err)
 	}
 	return HaltAnswer{true, HaltReason(h).String()}, nil
 }

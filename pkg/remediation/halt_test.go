@@ -58,7 +58,7 @@ func TestHalt_WhoAsks(t *testing.T) {
 			if err != nil || !answer.Halted || !h.Halted || h.By.String() != tt.who || !h.Since.Equal(r.Now()) {
 				t.Fatalf("%+v, %v: %+v", answer, err, h)
 			}
-			if len(box.got) != 1 || string(box.got[0].Severity) != tt.severity || box.got[0].Title != "Warder is halted" ||
+			if len(box.got) != 1 || box.got[0].Severity != tt.severity || box.got[0].Title != "Warder is halted" ||
 				!strings.HasPrefix(box.got[0].Text, tt.who+" halted Warder: "+tt.q.Reason+".") {
 				t.Errorf("notified %+v", box.got)
 			}
@@ -74,7 +74,7 @@ func TestHalt_UndeliveredAndAgain(t *testing.T) {
 	topic := r.Topic
 	r.Topic = refusing{}
 	if _, err := (remediation.Switch{Runner: r}).Halt(ctx, remediation.HaltRequest{Reason: "one"}); err == nil ||
-		!strings.Contains(err.Error(), "Warder is halted, and nobody could be notified") || !switchOf(t, r).Halted {
+		!strings.Contains(err.Error(), "halted, and nobody could be notified") || !switchOf(t, r).Halted {
 		t.Errorf("error %v, %+v", err, switchOf(t, r))
 	}
 	r.Topic = topic
@@ -93,7 +93,8 @@ func TestResume(t *testing.T) {
 	halted(t, r, r.Now())
 	proven := caller.NewContext(t.Context(), kim)
 	s := remediation.Switch{Runner: r}
-	if _, err := s.Resume(t.Context(), remediation.HaltRequest{By: kim, Reason: "r"}); err == nil || !switchOf(t, r).Halted {
+	if _, err := s.Resume(t.Context(), remediation.HaltRequest{By: kim, Reason: "r"}); err == nil ||
+		!switchOf(t, r).Halted {
 		t.Errorf("somebody who proves nothing resumes: %v", err)
 	}
 	topic := r.Topic

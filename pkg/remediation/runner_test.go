@@ -50,7 +50,8 @@ func newRunner(t *testing.T, p plan) (*remediation.Runner, *fakeaws.Account, *ma
 	return &remediation.Runner{
 		Control: control.Control{ID: "test", Title: "Test", Severity: control.Medium, Mode: control.Enforce,
 			Permissions: []control.Permission{{Actions: []string{"iam:DetachUserPolicy"}}}},
-		Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true}, Parameters: []byte("{}"), Roles: []string{"warder-self"},
+		Settings: settings.Function{Mode: control.Enforce, Reach: settings.Reach{All: true},
+			Parameters: []byte("{}"), Roles: []string{"warder-self"},
 			BlastRadius: 10, HoldDays: 7},
 		Planner: p, Kinds: change.ForIAM(a.IAM()), Ledger: ledger.New(&ledger.Memory{}), Topic: box,
 		Owners: owner.Book{API: a.IAM()},

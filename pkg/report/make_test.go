@@ -290,7 +290,8 @@ func TestARehearsalIsInNoNumber(t *testing.T) {
 func TestAHaltLastsUntilItIsResumed(t *testing.T) {
 	var b book
 	set := func(guard ledger.Guard, reason string, at time.Time) {
-		b.Entries = append(b.Entries, ledger.Entry{ID: "halt " + reason, Control: "undo", Guard: guard, Reason: reason, At: at,
+		b.Entries = append(b.Entries, ledger.Entry{
+			ID: "halt " + reason, Control: "undo", Guard: guard, Reason: reason, At: at,
 			By: caller.Identity{ARN: "kim"}})
 	}
 	set(ledger.Halted, "goes on", at(30, 0, 0)) // the ledger is in no order
