@@ -226,6 +226,18 @@ func (r *reader) takeShare(ctx context.Context, entry *ledger.Entry, b *ledger.B
 	return true, nil
 }
 
+// readHalt reads the halt switch, unless the guards have.
+func (r *reader) readHalt(ctx context.Context) error {
+	if r.halt != nil {
+		return nil
+	}
+	h, err := r.Ledger.Halt(ctx)
+	if err == nil {
+		r.keepHalt(h)
+	}
+	return err
+}
+
 // keepHalt keeps what the halt switch is, and measures for how long it has been on.
 func (r *reader) keepHalt(h ledger.Halt) {
 	r.halt = &h

@@ -112,12 +112,7 @@ func (r *run) measure(ctx context.Context, whole bool) {
 	if !whole || !r.sweeping() {
 		return
 	}
-	if r.reader.halt == nil {
-		h, err := r.Ledger.Halt(ctx)
-		if warn(err); err == nil {
-			r.reader.keepHalt(h)
-		}
-	}
+	warn(r.reader.readHalt(ctx))
 	open, err := r.cases.open(ctx)
 	if warn(err); err != nil {
 		return

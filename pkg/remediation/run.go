@@ -80,6 +80,11 @@ func (r *run) handle(ctx context.Context) error {
 		if !found {
 			return fmt.Errorf("the ledger has no entry %s, which its run names", id)
 		}
+		if anyStep(&entry, ledger.Held) { // an earlier try met the switch, perhaps, and ended before it was notified of
+			if err := r.reader.readHalt(ctx); err != nil {
+				return err
+			}
+		}
 		if entry.Guard != ledger.Unread {
 			handled[cmp.Or(entry.UserID, entry.Subject)], ongoing[entry.Case] = true, true
 		} else if entry.User && entry.UserID == "" {

@@ -133,10 +133,10 @@ func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (repor
 	if err != nil {
 		report.note(Failed, notice.Redact(err.Error()))
 	}
+	err = errors.Join(err, run.reader.notifyUnproven(ctx))
 	run.record.Done, run.record.Outcome, run.record.Reason = err == nil, string(report.Outcome), report.Reason
 	err = errors.Join(err, r.Ledger.Finish(ctx, &run.record))
 	run.measure(ctx, err == nil)
-	err = errors.Join(err, run.reader.notifyUnproven(ctx))
 	return report, err
 }
 
