@@ -74,14 +74,19 @@ func (s *statement) trusted() (everyone bool, accounts []string) {
 	return everyone, accounts
 }
 
-// callerKeys are the keys of conditions by which a value says who may call; what the value is.
+// callerKey says what the value of a condition key is, if it says who may call; named is false if it does not.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-var callerKeys = map[string]func(value string) string{
-	"aws:principalaccount": plainValue, "aws:sourceaccount": plainValue, "aws:sourceowner": plainValue,
-	"kms:calleraccount":         plainValue,
-	"s3:dataaccesspointaccount": plainValue, "aws:principalorgid": plainValue, "aws:sourceorgid": plainValue,
-	"aws:principalorgpaths": pathOrganization, "aws:sourceorgpaths": pathOrganization,
-	"aws:principalarn": arnAccount, "aws:sourcearn": arnAccount, "s3:dataaccesspointarn": arnAccount,
+func callerKey(key string) (read func(value string) string, named bool) {
+	switch key {
+	case "aws:principalaccount", "aws:sourceaccount", "aws:sourceowner", "kms:calleraccount", "s3:dataaccesspointaccount",
+		"aws:principalorgid", "aws:sourceorgid":
+		return plainValue, true
+	case "aws:principalorgpaths", "aws:sourceorgpaths":
+		return pathOrganization, true
+	case "aws:principalarn", "aws:sourcearn", "s3:dataaccesspointarn":
+		return arnAccount, true
+	}
+	return plainValue, false
 }
 
 func plainValue(value string) string { return value }
@@ -114,10 +119,7 @@ func (c conditions) callers() (names []string, narrow bool) {
 		}
 		for _, key := range slices.Sorted(maps.Keys(c[operator])) {
 			values := c[operator][key]
-			read, named := callerKeys[key]
-			if !named {
-				read = plainValue
-			}
+			read, named := callerKey(key)
 			if !named && !slices.Contains(narrowKeys, key) || len(values) == 0 {
 				continue
 			}

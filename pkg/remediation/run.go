@@ -207,7 +207,7 @@ func inspect(ctx context.Context, r *run) (all []located, err error) {
 			faults = append(faults, who.remember(ctx, t))
 		}
 		switch {
-		case change.NotFound(err) && !sweep && r.lastTry():
+		case change.NotFound(err) && !sweep && r.lastTry() && t.err == nil:
 			// What AWS does not show to the retries either does not exist: see reader.read.
 			r.report.note(Skipped, r.render(i18n.T("it no longer exists")))
 		case change.NotFound(err) && !sweep:
