@@ -434,20 +434,20 @@ func (h *held) on(action string, p *prepared, limited bool) reach {
 }
 
 // whole are all resources.
-var whole = readResource("arn:*:*:*:*:*", false)
+var whole = sync.OnceValue(func() resource { return readResource("arn:*:*:*:*:*", false) })
 
 // anywhere is every if the action is allowed on any resource, which is not denied.
 func (h *held) anywhere(action string) reach {
 	action = lower(action)
 	for s := range of(h.allows, action) {
-		if s.resource.not && h.unlessDenied(action, whole, whole, every) > nowhere {
+		if s.resource.not && h.unlessDenied(action, whole(), whole(), every) > nowhere {
 			return every
 		}
 		if !s.resource.not && slices.ContainsFunc(s.resources, func(r resource) bool {
 			if r.all {
-				r = whole
+				r = whole()
 			}
-			return h.unlessDenied(action, whole, r, every) > nowhere
+			return h.unlessDenied(action, whole(), r, every) > nowhere
 		}) {
 			return every
 		}
@@ -476,16 +476,21 @@ func (p *prepared) describe(rights []string, far reach) i18n.Message {
 }
 
 // Somebody who has one right of each list on all resources of the kind has nearly all of IAM.
-var allOfIAM = []struct {
+var allOfIAM = sync.OnceValue(func() []part {
+	return []part{
+		{readResource(users.arns[0], false), []string{"iam:PutUserPolicy", "iam:AttachUserPolicy"}},
+		{readResource(roles.arns[0], false), []string{"iam:PutRolePolicy", "iam:AttachRolePolicy"}},
+		{readResource(users.arns[0], false), []string{
+			"iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile", "iam:CreateUser",
+		}},
+		{readResource(roles.arns[0], false), []string{"iam:UpdateAssumeRolePolicy", "iam:CreateRole", "iam:PassRole"}},
+	}
+})
+
+// part is a part of IAM.
+type part struct {
 	kind    resource
 	actions []string
-}{
-	{readResource(users.arns[0], false), []string{"iam:PutUserPolicy", "iam:AttachUserPolicy"}},
-	{readResource(roles.arns[0], false), []string{"iam:PutRolePolicy", "iam:AttachRolePolicy"}},
-	{readResource(users.arns[0], false), []string{
-		"iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile", "iam:CreateUser",
-	}},
-	{readResource(roles.arns[0], false), []string{"iam:UpdateAssumeRolePolicy", "iam:CreateRole", "iam:PassRole"}},
 }
 
 // sample are actions of many services. Who has a statement for all actions, or for all but some, and most of these, can
@@ -511,17 +516,14 @@ func (h *held) administers() (ways []Way, iam bool) {
 	possible := 0
 	if all || allBut {
 		for _, action := range sample {
-			kind := whole
+			kind := whole()
 			kind.segments[service], _, _ = strings.Cut(action, ":")
 			if h.reach(action, kind, nil) == every {
 				possible++
 			}
 		}
 	}
-	iam = !slices.ContainsFunc(allOfIAM, func(of struct {
-		kind    resource
-		actions []string
-	}) bool {
+	iam = !slices.ContainsFunc(allOfIAM(), func(of part) bool {
 		return !slices.ContainsFunc(of.actions, func(action string) bool { return h.reach(action, of.kind, nil) == every })
 	})
 	switch {

@@ -274,6 +274,13 @@ var users = []trial{
 	},
 	{operation: "iam:GetLoginProfile", name: "nobody of the name", want: "NoSuchEntity", do: (*place).loginProfile},
 
+	{
+		operation: "iam:ListMFADevices", name: "a user with two devices", want: "GAHT00000001 GAHT00000002",
+		state: who(fakeaws.User{MFA: []string{"GAHT00000001", "GAHT00000002"}}), do: (*place).devices,
+	},
+	{operation: "iam:ListMFADevices", name: "a user without", want: "none", state: plain, do: (*place).devices},
+	{operation: "iam:ListMFADevices", name: "nobody of the name", want: "NoSuchEntity", do: (*place).devices},
+
 	{operation: "iam:CreateUser", name: "path, tags and boundary", want: "arn:aws:iam::" + number +
 		":user/warder-drill/ID, tags owner=warder, boundary " + policy(1),
 		do: func(p *place, id string) (string, error) {
@@ -376,6 +383,19 @@ func (p *place) loginProfile(id string) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s, created: %v", *out.LoginProfile.UserName, out.LoginProfile.CreateDate != nil), nil
+}
+
+func (p *place) devices(id string) (string, error) {
+	out, err := p.iam.ListMFADevices(p.t.Context(), &iam.ListMFADevicesInput{UserName: &id})
+	if err != nil {
+		return "", err
+	}
+	var serials []string
+	for _, d := range out.MFADevices {
+		serials = append(serials, *d.SerialNumber)
+	}
+	slices.Sort(serials)
+	return cmp.Or(strings.Join(serials, " "), "none"), nil
 }
 
 func (p *place) createUser(id string) (string, error) {

@@ -191,6 +191,14 @@ func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string,
 			return err
 		}
 	}
+	for _, serial := range user.MFA {
+		if _, err := users.EnableMFADevice(ctx, &iam.EnableMFADeviceInput{
+			UserName: &name, SerialNumber: aws.String(serial),
+			AuthenticationCode1: aws.String("123456"), AuthenticationCode2: aws.String("654321"),
+		}); err != nil {
+			return err
+		}
+	}
 	for _, key := range user.Keys {
 		made, err := users.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &name})
 		if err != nil {
