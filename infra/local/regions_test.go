@@ -203,7 +203,7 @@ func TestRegions_Undelivered(t *testing.T) {
 			t.Errorf("%s goes to %q", name, got)
 		}
 	}
-	if len(a.Stack.Regions) != 2 {
-		t.Errorf("%d regions beside the hub's", len(a.Stack.Regions))
+	if len(a.Stack.Regions) != 3 { // two, and the stack of AWS Config's rules
+		t.Errorf("%d stacks beside the hub's", len(a.Stack.Regions))
 	}
 }

@@ -123,9 +123,10 @@ func conditions(operators map[string]map[string][]string) string {
 	return " if " + strings.Join(terms, " and ")
 }
 
-// withSlack is what is deployed, with Slack and the buttons of a chat.
+// withSlack is what is deployed, with Slack, the buttons of a chat, and mails by SES.
 var withSlack = sync.OnceValues(func() (template, error) {
-	return synthesize("slack", `{"notify": {"slack": {"channel": "C024BE91L", "secret": "warder/slack"}, "chat": true}}`)
+	return synthesize("slack", `{"notify": {"slack": {"channel": "C024BE91L", "secret": "warder/slack"}, "chat": true,
+		"ses": {"sender": "warder@example.com"}}}`)
 })
 
 // added are the blocks of grants that the first does not have.
