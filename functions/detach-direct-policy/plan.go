@@ -163,27 +163,22 @@ func (v *scan) sweep(ctx context.Context, after string) ([]remediation.Finding, 
 // is restored must be what [iam.Client.GetUserPolicy] gave, byte for byte.
 func (v *scan) everybody(ctx context.Context) (map[string][]direct, error) {
 	everybody := map[string][]direct{}
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(v.api, &iam.GetAccountAuthorizationDetailsInput{
-		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
-	})
-	for page, err := range iamuser.Pages(ctx, pages, "get account authorization details") {
+	for user, err := range iamuser.Details(ctx, v.api) {
 		if err != nil {
 			return nil, err
 		}
-		for _, user := range page.UserDetailList {
-			if v.memory != nil {
-				v.memory.Saw(user)
-			}
-			var held []direct
-			for _, policy := range user.AttachedManagedPolicies {
-				held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
-			}
-			for _, policy := range user.UserPolicyList {
-				held = append(held, direct{change.InlineUserPolicy, aws.ToString(policy.PolicyName)})
-			}
-			if len(held) > 0 {
-				everybody[aws.ToString(user.UserName)] = held
-			}
+		if v.memory != nil {
+			v.memory.Saw(user)
+		}
+		var held []direct
+		for _, policy := range user.AttachedManagedPolicies {
+			held = append(held, direct{change.ManagedUserPolicy, aws.ToString(policy.PolicyArn)})
+		}
+		for _, policy := range user.UserPolicyList {
+			held = append(held, direct{change.InlineUserPolicy, aws.ToString(policy.PolicyName)})
+		}
+		if len(held) > 0 {
+			everybody[aws.ToString(user.UserName)] = held
 		}
 	}
 	return everybody, nil

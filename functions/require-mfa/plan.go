@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -51,19 +50,14 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 		reported[row.Name] = row
 	}
 	var names []string
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(p.api, &iam.GetAccountAuthorizationDetailsInput{
-		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
-	})
-	for page, err := range iamuser.Pages(ctx, pages, "get account authorization details") {
+	for u, err := range iamuser.Details(ctx, p.api) {
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range page.UserDetailList {
-			// One who is not in the report is newer than it, or has another name by now.
-			row, known := reported[aws.ToString(u.UserName)]
-			if !known || row.Password.Enabled && !row.MFA || p.locked(u) {
-				names = append(names, aws.ToString(u.UserName))
-			}
+		// One who is not in the report is newer than it, or has another name by now.
+		row, known := reported[aws.ToString(u.UserName)]
+		if !known || row.Password.Enabled && !row.MFA || p.locked(u) {
+			names = append(names, aws.ToString(u.UserName))
 		}
 	}
 	type result struct {

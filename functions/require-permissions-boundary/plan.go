@@ -185,21 +185,14 @@ func unseen(ctx context.Context, m remediation.Memory, u user, call *event.APICa
 // awaits names the boundary of a user.
 func (u user) awaits() string { return strings.ToLower(u.name) }
 
-// all reads every user: five calls for the 5,000 that an account can have, where ListUsers would
-// leave the boundary to one GetUser for each. IAM gives at most 1,000 at once
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html).
+// all reads every user in a few calls, where ListUsers would leave the boundary to one GetUser for each.
 func (p *planner) all(ctx context.Context) ([]user, error) {
 	var users []user
-	pages := iam.NewGetAccountAuthorizationDetailsPaginator(p.api, &iam.GetAccountAuthorizationDetailsInput{
-		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(1000),
-	})
-	for page, err := range iamuser.Pages(ctx, pages, "get account authorization details") {
+	for u, err := range iamuser.Details(ctx, p.api) {
 		if err != nil {
 			return nil, err
 		}
-		for _, u := range page.UserDetailList {
-			users = append(users, user{aws.ToString(u.UserName), aws.ToString(u.Path), boundary(u.PermissionsBoundary)})
-		}
+		users = append(users, user{aws.ToString(u.UserName), aws.ToString(u.Path), boundary(u.PermissionsBoundary)})
 	}
 	return users, nil
 }
