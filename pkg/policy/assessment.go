@@ -155,8 +155,11 @@ func (h *held) add(statements []statement) {
 	for i := range statements {
 		s := &statements[i]
 		index := h.denies
-		if s.allow {
+		switch {
+		case s.allow:
 			index = h.allows
+		case s.doubtful:
+			continue
 		}
 		byService := map[string][]string{}
 		for _, pattern := range s.action.patterns {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A statement of a document, as IAM reads it. IAM refuses a document with an element it does not know, in another
-// case, or twice in the same statement, so all of these are errors here.
+// A statement of a document, as IAM reads it. IAM refuses a document with an element it does not know or in another
+// case, so these are errors here.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 type statement struct {
@@ -21,7 +21,8 @@ type statement struct {
 	principals   map[string][]string // by kind, such as AWS; the kind of a principal that is a word is ""
 	notPrincipal bool                // everyone but somebody
 	conditions   conditions
-	start, end   int // where the statement is in the document, in bytes
+	doubtful     bool // another way to read the document does not have the statement
+	start, end   int  // where the statement is in the document, in bytes
 }
 
 // list is an element that is one text or an array of them.
@@ -39,8 +40,72 @@ func parse(document string) ([]statement, error) {
 	if err := json.Unmarshal([]byte(document), &whole); err != nil {
 		return nil, fmt.Errorf("read policy document: %w", err)
 	}
-	r := &reader{text: document, decoder: json.NewDecoder(strings.NewReader(document))}
-	r.decoder.UseNumber()
+	statements, err := read(document)
+	if err == nil {
+		return statements, nil
+	}
+	// IAM refuses an element that is there twice; others take it, and do not agree which of the two counts. Most take the
+	// last, so what is denied is what that says; the document may allow what either says.
+	//
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html#policies-grammar-notes,
+	// https://www.rfc-editor.org/rfc/rfc8259#section-4
+	if statements, err = read(once(newDecoder(document), true)); err != nil {
+		return nil, err
+	}
+	for i := range statements {
+		statements[i].doubtful = true
+	}
+	others, _ := read(once(newDecoder(document), false)) // one that IAM would refuse in any case gives nothing
+	return append(statements, slices.DeleteFunc(others, func(s statement) bool { return !s.allow })...), nil
+}
+
+// once is the next value with each element of an object once: the first of its name, or the last.
+func once(decoder *json.Decoder, last bool) string {
+	token, _ := decoder.Token() // the syntax was checked
+	var all []string
+	switch token {
+	case json.Delim('{'):
+		values := map[string]string{}
+		for decoder.More() {
+			key, _ := decoder.Token()
+			name := quoted(key)
+			value := once(decoder, last)
+			if _, there := values[name]; !there {
+				all = append(all, name)
+			} else if !last {
+				continue
+			}
+			values[name] = value
+		}
+		for i, name := range all {
+			all[i] = name + ":" + values[name]
+		}
+		_, _ = decoder.Token()
+		return "{" + strings.Join(all, ",") + "}"
+	case json.Delim('['):
+		for decoder.More() {
+			all = append(all, once(decoder, last))
+		}
+		_, _ = decoder.Token()
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	return quoted(token)
+}
+
+func quoted(token json.Token) string {
+	text, _ := json.Marshal(token) // a text, a number, true, false or null
+	return string(text)
+}
+
+func newDecoder(document string) *json.Decoder {
+	decoder := json.NewDecoder(strings.NewReader(document))
+	decoder.UseNumber()
+	return decoder
+}
+
+// read reads a document whose syntax was checked.
+func read(document string) ([]statement, error) {
+	r := &reader{text: document, decoder: newDecoder(document)}
 	statements := r.document()
 	if r.err != nil {
 		return nil, fmt.Errorf("read policy document: %w", r.err)

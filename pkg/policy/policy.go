@@ -54,12 +54,15 @@ func AllowsOnly(document string, actions ...string) bool {
 }
 
 // OnlyDenies returns the document without the statements that allow: what is left denies exactly what the document
-// denied. The statements that deny, and all that is outside of statements, stay byte for byte. It is false for a
-// document that cannot be read or that denies nothing.
+// denied. The statements that deny, and all that is outside of statements, stay byte for byte, but for elements that are
+// there twice. It is false for a document that cannot be read or that denies nothing.
 func OnlyDenies(document string) (rest string, ok bool) {
 	statements, err := parse(document)
 	if err != nil {
 		return "", false
+	}
+	if slices.ContainsFunc(statements, func(s statement) bool { return s.doubtful }) {
+		return OnlyDenies(once(newDecoder(document), true))
 	}
 	denying := slices.DeleteFunc(slices.Clone(statements), func(s statement) bool { return s.allow })
 	switch len(denying) {

@@ -17,7 +17,8 @@ func TestDenies(t *testing.T) {
 		{"a deny among several statements", `{"Statement":[{"Effect":"Allow"},{"Effect":"Deny","NotAction":"iam:*"}]}`, true,
 			false},
 		{"a deny in another case", `{"statement":[{"effect":"deny"}]}`, true, true},
-		{"a deny hidden behind a second effect", `{"Statement":[{"Effect":"Deny","Effect":"Allow"}]}`, true, true},
+		{"a deny that a second effect replaces", `{"Statement":[{"Effect":"Deny","Effect":"Allow"}]}`, false, false},
+		{"a second effect that denies", `{"Statement":[{"Effect":"Allow","Effect":"Deny"}]}`, true, false},
 		{"an effect nobody knows", `{"Statement":[{"Effect":"Perhaps"}]}`, true, true},
 		{"the word as an action or an id", `{"Statement":[{"Sid":"Deny","Effect":"Allow","Action":"x:Deny"}]}`, false, false},
 		{"the element as an id", `{"Statement":[{"Sid":"Effect","Effect":"Allow","Action":"x:Effect"}]}`, false, false},
@@ -66,6 +67,20 @@ func TestAdministers(t *testing.T) {
 		{"all of one service", `{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`, false},
 		{"everything on one bucket", `{"Statement":[{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/*"}]}`, false},
 		{"a deny of everything", `{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`, false},
+		{"everything, by the second action",
+			`{"Statement":[{"Effect":"Allow","Action":"s3:GetObject","Action":"*","Resource":"*"}]}`, true},
+		{"everything, by the first action",
+			`{"Statement":[{"Effect":"Allow","Action":"*","Action":"s3:GetObject","Resource":"*"}]}`, true},
+		{"everything, by the first of two lists of statements", `{"Statement":[{"Effect":"Allow","Action":"*",` +
+			`"Resource":"*"}],"Statement":[]}`, true},
+		{"everything, unless the second effect counts",
+			`{"Statement":{"Effect":"Allow","Effect":"Deny","Action":"*","Resource":"*"}}`, true},
+		{"everything, after an element that is none",
+			`{"Statement":{"Effect":{"a":1},"Effect":"Allow","Action":"*","Resource":"*"}}`, true},
+		{"everything, before an element that is none",
+			`{"Statement":{"Effect":"Allow","Effect":{"a":1},"Action":"*","Resource":"*"}}`, true},
+		{"little, twice", `{"Statement":{"Effect":"Allow","Action":"s3:GetObject","Action":"s3:PutObject","Resource":"*"}}`,
+			false},
 		{"text that is no document", `nope`, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -131,6 +146,12 @@ func TestOnlyDenies(t *testing.T) {
 		{"only denies", `{"Statement": {"Effect":"Deny","Action":"a:*"}}`, `{"Statement": {"Effect":"Deny","Action":"a:*"}}`, true},
 		{"denies nothing", `{"Statement":[{"Effect":"Allow"}]}`, "", false},
 		{"one that allows", `{"Statement":{"Effect":"Allow"}}`, "", false},
+		{"a deny that a second effect replaces", `{"Statement":{"Effect":"Deny","Effect":"Allow"}}`, "", false},
+		{"a second effect that denies, beside one that allows",
+			`{"Statement":[{"Effect":"Allow", "Effect":"Deny","Action":"a:*"},{"Effect":"Allow"}]}`,
+			`{"Statement":[{"Effect":"Deny","Action":"a:*"}]}`, true},
+		{"a second effect that denies, alone", `{"Statement":{"Effect":"Allow","Effect":"Deny"}}`,
+			`{"Statement":{"Effect":"Deny"}}`, true},
 		{"text that is no document", `nope`, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
