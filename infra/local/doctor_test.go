@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,17 +67,63 @@ func (r *running) doctor(t *testing.T) func(status int) (states, said map[string
 	}
 }
 
+// A new user pastes what README.md says about the local account into a terminal, and then asks the doctor.
+func TestTheDoctorIsGreenAfterTheWalkOfTheReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "## The local account\n")
+	blocks := strings.Split(section, "```")
+	start, found := strings.CutPrefix(strings.TrimSpace(blocks[1]), "sh\nmake up ARGS=\"")
+	walk, isShell := strings.CutPrefix(blocks[3], "sh\n")
+	if !found || !isShell || !strings.Contains(walk, "make doctor\n") {
+		t.Fatalf("README.md has another walk: %q, %q", blocks[1], blocks[3])
+	}
+	r := startUp(t, strings.Fields(strings.TrimSuffix(start, "\""))...)
+	terminal := exec.Command("bash", "-e", "-o", "pipefail", "-c", walk)
+	terminal.Dir, terminal.Env = root(t), append(os.Environ(), "PATH="+filepath.Join(root(t), ".venv/bin")+":"+os.Getenv("PATH"))
+	for name, value := range r.env {
+		terminal.Env = append(terminal.Env, name+"="+value)
+	}
+	if out, err := terminal.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	states, said := r.doctor(t)(0)
+	for check, state := range states {
+		remark := state == "remark" && slices.Contains([]string{"region us-east-1", "settings", "stack warder", "sweeps"}, check)
+		if state != "ok" && !remark {
+			t.Errorf("%s is %s: %s", check, state, said[check])
+		}
+	}
+	if want := "(observe, and deployed as enforce)"; !strings.Contains(said["settings"], want) {
+		t.Errorf("it says of the settings %q, want %q in it", said["settings"], want)
+	}
+	// Compared with what was deployed alone there is nothing to say of settings or stack.
+	out, ok := r.asks(t)("doctor")
+	for _, line := range strings.Split(out, "\n") {
+		if strings.HasPrefix(line, "remark") && !strings.Contains(line, " region ") && !strings.Contains(line, " sweeps ") {
+			t.Error(line)
+		}
+	}
+	if !ok || !strings.Contains(out, " 0 problems,") {
+		t.Errorf("warder doctor: %t\n%s", ok, out)
+	}
+}
+
 func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	t.Parallel()
 	r := startUp(t)
 	examine := r.doctor(t)
 
-	fresh, said := examine(1)
+	fresh, said := examine(0)
 	for check, state := range fresh {
 		want := map[string]string{
-			"region us-east-1": "remark",  // sign-ins elsewhere are not listened to
-			"subscriptions":    "problem", // nobody is
-			"sweeps":           "remark",  // none yet
+			"region us-east-1": "remark", // sign-ins elsewhere are not listened to
+			"settings":         "remark", // whoever started the account is subscribed
+			"stack warder":     "remark",
+			"sweeps":           "remark", // none yet
 		}[check]
 		if want == "" {
 			want = "ok"
@@ -102,8 +149,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		}
 	}
 
-	// Somebody listens, and every control has swept the account: everything is in order.
-	r.subscribe(t)
+	// Every control has swept the account: everything is in order.
 	sweep, err := json.Marshal(map[string]any{
 		"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "account": "123456789012",
 		"time": time.Now().UTC().Format(time.RFC3339), "region": emulator.Region, "resources": []string{},
@@ -117,7 +163,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	}
 	before, said := examine(0)
 	for check, state := range before {
-		if state != "ok" && check != "region us-east-1" {
+		if state != "ok" && !slices.Contains([]string{"region us-east-1", "settings", "stack warder"}, check) {
 			t.Errorf("%s is %s: %s", check, state, said[check])
 		}
 	}
@@ -176,7 +222,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 			},
 			func() error {
 				_, err := topics.Subscribe(ctx, &sns.SubscribeInput{
-					TopicArn: &r.topic, Protocol: aws.String("sqs"), Endpoint: aws.String("arn:aws:sqs:us-east-1:123456789012:inbox"),
+					TopicArn: &r.topic, Protocol: aws.String("email"), Endpoint: aws.String("you@example.com"),
 				})
 				return err
 			}, "subscriptions", "problem", "nobody is subscribed"},

@@ -25,7 +25,8 @@ func upCommand() *cobra.Command {
 	tour := c.Flags().Bool("tour", false, "have the settings of infra/local/tour.json, and show what is posted to Slack")
 	mode := modeFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		o := emulator.Options{Address: *address, Mode: string(*mode), Stderr: c.ErrOrStderr()}
+		// Whoever started it reads what is printed here.
+		o := emulator.Options{Address: *address, Mode: string(*mode), Reader: "you@example.com", Stderr: c.ErrOrStderr()}
 		if *tour {
 			o.Synth = project.Tour
 		}

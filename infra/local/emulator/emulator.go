@@ -46,6 +46,7 @@ func Control(function string) string { return strings.TrimPrefix(function, setti
 type Options struct {
 	Address     string                                      // of the endpoint; a free port when empty
 	Mode        string                                      // of every control; as the template says when empty
+	Reader      string                                      // an address that is subscribed to both topics; may be empty
 	Synth       project.Synth                               // whose templates; those that are deployed when empty
 	Concurrency int                                         // events that a function handles at a time; 1 when 0
 	Unlistened  bool                                        // the topic starts no function
@@ -104,12 +105,17 @@ func (a *Account) Unrecorded() aws.Config { return Config(a.Moto.URL, "AKIAOFTHE
 
 // Open makes the templates' resources and rules, and starts neither the endpoint nor a function. It first
 // brings what it needs up to date. Whoever calls it closes the account.
-func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (_ *Account, err error) {
+func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (*Account, error) {
+	return Options{Synth: synth, Stderr: stderr}.open(ctx)
+}
+
+func (o Options) open(ctx context.Context) (_ *Account, err error) {
+	synth := cmp.Or(o.Synth, project.Deployed)
 	root, err := project.Find()
 	if err != nil {
 		return nil, err
 	}
-	if err := root.Make(ctx, synth, stderr); err != nil {
+	if err := root.Make(ctx, synth, o.Stderr); err != nil {
 		return nil, err
 	}
 	python, err := root.Python()
@@ -129,7 +135,7 @@ func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (_ *Accoun
 	if a.Moto, err = moto.Start(ctx, python, root.Launcher()); err != nil {
 		return nil, err
 	}
-	if a.Stack, err = a.createStacks(ctx, templates); err != nil {
+	if a.Stack, err = a.createStacks(ctx, o, templates); err != nil {
 		return nil, err
 	}
 	cfg := a.Unrecorded()
@@ -140,7 +146,7 @@ func Open(ctx context.Context, synth project.Synth, stderr io.Writer) (_ *Accoun
 
 // createStacks creates the resources of the hub's template and of the regions' in moto, each in its
 // region, and returns the hub with all rules in it.
-func (a *Account) createStacks(ctx context.Context, templates []project.Template) (stack.Stack, error) {
+func (a *Account) createStacks(ctx context.Context, o Options, templates []project.Template) (stack.Stack, error) {
 	var hub stack.Stack
 	for i, t := range templates {
 		if first := i == 0; first != (t.Region == Region) && t.Stack != settings.ConfigStack {
@@ -150,6 +156,11 @@ func (a *Account) createStacks(ctx context.Context, templates []project.Template
 		template, err := os.ReadFile(t.Path)
 		if err != nil {
 			return stack.Stack{}, fmt.Errorf("read template: %w", err)
+		}
+		if i == 0 {
+			if template, err = o.deployedWith(template); err != nil {
+				return stack.Stack{}, err
+			}
 		}
 		cfg := a.Unrecorded()
 		cfg.Region = t.Region
@@ -179,7 +190,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	a, err := Open(ctx, cmp.Or(o.Synth, project.Deployed), o.Stderr)
+	a, err := o.open(ctx)
 	if err != nil {
 		_ = listener.Close()
 		return nil, err

@@ -24,7 +24,6 @@ import (
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
 	"github.com/warder-aws/warder/infra/local/slackserver"
-	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -100,15 +99,6 @@ func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Functi
 			return nil, nil, err
 		}
 		set.EventClock = true
-		if o.Mode != "" {
-			set.Mode = control.Mode(o.Mode)
-			for id := range set.Modes {
-				set.Modes[id] = set.Mode
-			}
-		}
-		if o.Mode == string(control.Enforce) && set.Reach == (settings.Reach{}) {
-			set.Reach.All = true // whoever started the account in this mode reads every notice
-		}
 		if a.Slack != nil && set.Slack.On() {
 			set.SlackLocal = a.Slack.URL
 		}

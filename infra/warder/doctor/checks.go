@@ -557,7 +557,7 @@ func (d *doctor) sweeps(_ context.Context, l *lines) error {
 	now, oldest := d.Now(), d.Now()
 	swept, pending := 0, 0
 	for _, c := range d.Controls {
-		if c.Tool || c.Schedule == "" || d.Settings.Controls[c.ID].Mode == control.Off {
+		if c.Tool || c.Schedule == "" || d.inForce.Controls[c.ID].Mode == control.Off {
 			continue
 		}
 		var last, done ledger.Run

@@ -134,6 +134,9 @@ type doctor struct {
 	partition string
 	stacks    []*stack // the hub's first
 
+	inForce settings.Settings // that the hub was deployed with, as far as is known; else those of the options
+	there   bool              // whether that is known
+
 	mu        sync.Mutex
 	differing []string // controls and tools whose functions have other settings
 	unread    error    // why a function could not be read, nil when all were
@@ -145,7 +148,10 @@ func Examine(ctx context.Context, o Options) []Line { return newDoctor(o).examin
 func newDoctor(o Options) *doctor {
 	o.Config = readonly.New(o.Config, operations).Config(o.Config, func(string) {})
 	o.Config.Region = o.Settings.HubRegion
-	d := &doctor{Options: o, store: ledger.Dynamo{API: dynamodb.NewFromConfig(o.Config), Name: settings.TableName}}
+	d := &doctor{
+		Options: o, inForce: o.Settings.Settings,
+		store: ledger.Dynamo{API: dynamodb.NewFromConfig(o.Config), Name: settings.TableName},
+	}
 	if o.Settings.Synth != "" {
 		d.synth = func(stack string) (synth, error) {
 			return readSynth(filepath.Join(o.Settings.Synth, stack+".template.json"), o.Settings.File)
@@ -217,6 +223,7 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	if !hub.deployed {
 		return found
 	}
+	d.deployedSettings(hub)
 	for _, id := range hub.of("AWS::DynamoDB::Table") {
 		if name := hub.physical[id]; name != settings.TableName && name != "" { // where a StackSet deployed it
 			d.store = ledger.Dynamo{API: dynamodb.NewFromConfig(d.Config), Name: name}

@@ -224,6 +224,22 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		{"a mode that is not deployed", func(t *testing.T, w *world) {
 			w.edit(t, func(f *settings.Function) { f.Mode = "enforce" })
 		}, "problem: control detach-direct-policy: the function is set to enforce, and the settings say observe\n"},
+		{"settings of the file that are not deployed", func(t *testing.T, w *world) {
+			w.deployed(t, `{"notify":{"slack":{"secret":"slack"},"emails":["`+mail+`"]},"controls":`+
+				`{"detach-direct-policy":{"mode":"enforce"}}}`)
+			w.edit(t, func(f *settings.Function) { f.Mode = "enforce" })
+		}, "remark: settings: cdk.json is not what is deployed: 1 function would have other settings, such as " +
+			"detach-direct-policy (observe, and deployed as enforce)\n"},
+		{"a mode that somebody set", func(t *testing.T, w *world) {
+			w.deployed(t, regional)
+			w.edit(t, func(f *settings.Function) { f.Mode = "enforce" })
+		}, "problem: control detach-direct-policy: the function is set to enforce, and was deployed with observe\n"},
+		{"a mode that somebody set to what the file says", func(t *testing.T, w *world) {
+			w.deployed(t, `{"notify":{"slack":{"secret":"slack"},"emails":["`+mail+`"]},"controls":`+
+				`{"detach-direct-policy":{"mode":"enforce"}}}`)
+		}, "remark: settings: cdk.json is not what is deployed: 1 function would have other settings, such as " +
+			"detach-direct-policy (observe, and deployed as enforce)\n" +
+			"problem: control detach-direct-policy: the function is set to observe, and was deployed with enforce\n"},
 		{"settings that are gone", func(_ *testing.T, w *world) {
 			delete(w.functions["warder-detach-direct-policy"].Environment.Variables, settings.Variable)
 		}, "problem: control detach-direct-policy: the function warder-detach-direct-policy has settings that it " +

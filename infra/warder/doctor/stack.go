@@ -39,6 +39,7 @@ const (
 
 // A template is what is read of a CloudFormation template.
 type template struct {
+	Metadata  map[string]json.RawMessage // the settings that it was made with, under the product's name
 	Resources map[string]struct {
 		Type       string
 		Properties json.RawMessage
@@ -371,7 +372,7 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	hub, mode, name := d.stacks[0], control.Enforce, settings.FunctionName(c.ID)
 	rules := hub.rules(c.ID)
 	if !c.Tool {
-		mode = d.Settings.Controls[c.ID].Mode
+		mode = d.inForce.Controls[c.ID].Mode
 	}
 	switch {
 	case hub.err != nil && (!c.Tool || len(rules) > 0):
@@ -412,7 +413,11 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 		value, ok := out.Environment.Variables[name]
 		return value, ok
 	})
-	want := d.Settings.Function(c)
+	want := d.inForce.Function(c)
+	says, do := "the settings say", deploy
+	if d.there { // CloudFormation does not update what it believes to be unchanged
+		says, do = "was deployed with", redeploy
+	}
 	switch {
 	case err != nil:
 		l.problem(deploy, "the function %s has settings that it cannot read, and does nothing: %s", name, err)
@@ -420,7 +425,7 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	case got.Mode == control.Observe && mode == control.Enforce && hub.limited:
 		l.remark("", "it observes: the parameters Mode and Wave of the stack say so")
 	case got.Mode != mode:
-		l.problem(deploy, "the function is set to %s, and the settings say %s", got.Mode, mode)
+		l.problem(do, "the function is set to %s, and %s %s", got.Mode, says, mode)
 		return nil
 	case !same(got.Parameters, want.Parameters):
 		l.problem(deploy, "the function has other parameters than the settings")
@@ -449,19 +454,56 @@ func common(f settings.Function) string {
 	}.Env()[settings.Variable]
 }
 
-// settingsOfFunctions checks that the functions have the settings that all share. They were read with the functions.
+// deployedSettings reads the settings that the stack says it was deployed with. Without them those of the file are
+// taken for deployed.
+func (d *doctor) deployedSettings(s *stack) {
+	given, ok := s.template.Metadata[settings.Product]
+	if !ok {
+		return
+	}
+	if set, err := settings.Parse(given, d.Controls); err == nil {
+		d.inForce, d.there = set, true
+	}
+}
+
+// settingsOfFunctions checks that the functions have the settings that all share, which were read with the functions,
+// and whether those of the file are deployed.
 func (d *doctor) settingsOfFunctions(_ context.Context, l *lines) error {
 	slices.Sort(d.differing)
+	source := d.Settings.Source
+	if d.there {
+		source = "those that the stack was deployed with"
+	}
 	switch n := len(d.differing); {
 	case n > 0:
-		l.problem(deploy, "%s other settings than %s, such as %s", number(n, "function has", "functions have"),
-			d.Settings.Source, d.differing[0])
+		l.problem(deploy, "%s other settings than %s, such as %s", number(n, "function has", "functions have"), source,
+			d.differing[0])
 		return nil
 	case d.unread != nil:
 		return d.unread
 	}
-	l.ok("every function has the settings (%s)", d.Settings.Source)
+	d.notDeployed(l)
+	l.ok("every function has the settings (%s)", source)
 	return nil
+}
+
+// notDeployed remarks that the settings of the file are others than those that are deployed.
+func (d *doctor) notDeployed(l *lines) {
+	var others []string
+	for _, c := range d.Controls {
+		here, there := d.Settings.Function(c), d.inForce.Function(c)
+		switch {
+		case here.Mode != there.Mode:
+			others = append(others, fmt.Sprintf("%s (%s, and deployed as %s)", c.ID, here.Mode, there.Mode))
+		case !maps.Equal(here.Env(), there.Env()):
+			others = append(others, c.ID)
+		}
+	}
+	if n := len(others); n > 0 {
+		l.remark("make diff shows it, make deploy puts it into force",
+			"%s is not what is deployed: %s other settings, such as %s", d.Settings.Source,
+			number(n, "function would have", "functions would have"), others[0])
+	}
 }
 
 func number(n int, one, many string) string {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -266,6 +267,17 @@ func (w *world) set(t *testing.T, text string) {
 			Environment: &lambdatypes.EnvironmentResponse{Variables: f.Env()},
 		}
 	}
+}
+
+// deployed are the settings that the stack of the hub says it was deployed with, and that were synthesized.
+func (w *world) deployed(t *testing.T, text string) {
+	t.Helper()
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	template := `{"Metadata":{"warder":` + compact.String() + `},` + strings.TrimPrefix(hubTemplate, "{")
+	w.stacks[hub].template, w.synth["warder"] = template, synth{[]byte(template), true}
 }
 
 // edit changes the settings that detach-direct-policy is deployed with.

@@ -1,0 +1,119 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/settings"
+)
+
+// Where the settings of a function have its mode, and those of all controls.
+var (
+	modeOf  = regexp.MustCompile(`^\{"mode":"[a-z]+",`)
+	modesOf = regexp.MustCompile(`"modes":\{[^{}]*\}`)
+	anyMode = regexp.MustCompile(`:"[a-z]+"`)
+)
+
+// deployedWith is the hub's template as a deployment with the options would have made it: the modes are those of every
+// control, and the reader is subscribed to both topics. Whoever started the account in enforce reads every notice.
+func (o Options) deployedWith(data []byte) ([]byte, error) {
+	if o.Mode == "" && o.Reader == "" {
+		return data, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // 1209600 must not become 1.2096e+06
+	var template map[string]any
+	if err := decoder.Decode(&template); err != nil {
+		return nil, fmt.Errorf("decode template: %w", err)
+	}
+	controls, err := functions.Controls()
+	if err != nil {
+		return nil, err
+	}
+	tools := map[string]bool{}
+	for _, c := range controls {
+		tools[settings.FunctionName(c.ID)] = c.Tool
+	}
+	resources, _ := template["Resources"].(map[string]any)
+	for _, r := range resources {
+		r, _ := r.(map[string]any)
+		properties, _ := r["Properties"].(map[string]any)
+		if name, _ := properties["FunctionName"].(string); r["Type"] == "AWS::Lambda::Function" {
+			tool := tools[name]
+			properties["Environment"] = texts(properties["Environment"], func(s string) string { return o.set(s, tool) })
+		}
+	}
+	if o.Reader != "" {
+		for id, r := range resources {
+			if r, _ := r.(map[string]any); r["Type"] == "AWS::SNS::Topic" {
+				resources[id+"Reader"] = map[string]any{"Type": "AWS::SNS::Subscription", "Properties": map[string]any{
+					"TopicArn": map[string]any{"Ref": id}, "Protocol": "email", "Endpoint": o.Reader,
+				}}
+			}
+		}
+		o.note(template, controls)
+	}
+	return json.Marshal(template)
+}
+
+// set sets the mode and who is reached in a part of a function's settings.
+func (o Options) set(text string, tool bool) string {
+	head := modeOf.FindString(text)
+	if head != "" && (o.Reader != "" || o.Mode == string(control.Enforce)) && !strings.Contains(text, `"reach":`) {
+		text = head + `"reach":{"all":true},` + strings.TrimPrefix(text, head)
+	}
+	if o.Mode == "" {
+		return text
+	}
+	mode := `:"` + o.Mode + `"`
+	if !tool {
+		text = modeOf.ReplaceAllString(text, `{"mode"`+mode+`,`)
+	}
+	return modesOf.ReplaceAllStringFunc(text, func(modes string) string { return anyMode.ReplaceAllString(modes, mode) })
+}
+
+// note notes the options in the settings that the stack says it was deployed with.
+func (o Options) note(template map[string]any, controls []control.Control) {
+	metadata, _ := template["Metadata"].(map[string]any)
+	given := object(metadata, settings.Product)
+	notify := object(given, "notify")
+	emails, _ := notify["emails"].([]any)
+	notify["emails"] = append(emails, o.Reader)
+	for _, c := range controls {
+		if !c.Tool && o.Mode != "" {
+			object(object(given, "controls"), c.ID)["mode"] = o.Mode
+		}
+	}
+}
+
+// object is the object of that name, which is made if there is none.
+func object(of map[string]any, name string) map[string]any {
+	there, ok := of[name].(map[string]any)
+	if !ok {
+		there = map[string]any{}
+		of[name] = there
+	}
+	return there
+}
+
+// texts changes every text in a value.
+func texts(value any, change func(string) string) any {
+	switch value := value.(type) {
+	case string:
+		return change(value)
+	case []any:
+		for i := range value {
+			value[i] = texts(value[i], change)
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = texts(value[name], change)
+		}
+	}
+	return value
+}
