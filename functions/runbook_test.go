@@ -2,6 +2,7 @@ package functions
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,27 +82,75 @@ func TestRunbooks_Headings(t *testing.T) {
 	})
 }
 
-func TestRunbooks_References(t *testing.T) {
-	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, sections map[string]string) {
-		cited := words(sections["Rules (관련 법령)"])
-		for _, reference := range c.References {
-			title := strings.TrimSuffix(reference.Title, " (as cited; check the current text)")
-			for _, word := range words(title) {
-				if !slices.Contains(cited, word) {
-					t.Errorf("Rules do not cite %q: %q is missing", title, word)
-				}
+// rulesBegin and rulesEnd enclose what a runbook says of rules, which is written from control.json.
+const rulesBegin, rulesEnd = "<!-- rules -->\n", "<!-- end rules -->\n"
+
+func TestRunbooks_Rules(t *testing.T) {
+	everyRunbook(t, func(t *testing.T, c control.Control, _ []string, _ map[string]string) {
+		file := c.ID + "/README.md"
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, opened := strings.Cut(string(data), rulesBegin)
+		got, after, closed := strings.Cut(rest, rulesEnd)
+		if !opened || !closed || !strings.HasSuffix(before, "## Rules (관련 법령)\n\n") {
+			t.Fatalf("%s has no %s under its heading of rules", file, strings.TrimSpace(rulesBegin))
+		}
+		want := ruleList(c)
+		if *update {
+			if err := os.WriteFile(file, []byte(before+rulesBegin+want+rulesEnd+after), 0o644); err != nil {
+				t.Fatal(err)
 			}
+			return
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the rules are stale, make golden writes them (-want +README.md):\n%s", diff)
 		}
 	})
 }
 
-// words are the words of a text without the punctuation around them. "1.14" is one word.
-func words(text string) []string {
-	fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \n,;:()|", r) })
-	for i := range fields {
-		fields[i] = strings.TrimRight(fields[i], ".")
+// ruleList is what a runbook says of the rules that its control refers to, and then of pages to read.
+func ruleList(c control.Control) string {
+	var b, notes, pages strings.Builder
+	table := "\n| rule | title | to the rule | mapping | checked |\n|---|---|---|---|---|\n"
+	personal := false
+	for _, r := range c.References {
+		rule := r.Rule
+		if rule.ID == "" {
+			fmt.Fprintf(&pages, "- [%s](%s)\n", r.Title, r.URL)
+			continue
+		}
+		item := rule.Item
+		for _, version := range control.CISVersions {
+			if number := rule.In(version); rule.Items != nil && number != "" {
+				item += fmt.Sprintf(", %s (%s)", number, version)
+			}
+		}
+		name := rule.Framework.Name + " " + strings.TrimPrefix(item, ", ")
+		if r.URL != "" {
+			name = "[" + name + "](" + r.URL + ")"
+		}
+		checked := rule.Checked
+		if rule.Sure != "confirmed" {
+			checked += ", " + rule.Sure
+		}
+		fmt.Fprintf(&b, "%s| %s | %s | %s | %s | %s |\n", table, name, rule.Title, r.How, r.Mapping, checked)
+		table = ""
+		if rule.Unless != "" {
+			fmt.Fprintf(&notes, "- %s %s does not apply where %s does.\n", rule.Framework.Name, rule.Item, rule.Unless)
+		}
+		personal = personal || rule.Framework.ID == "safety-measures"
 	}
-	return fields
+	if personal {
+		notes.WriteString("- 개인정보의 안전성 확보조치 기준 binds systems that process personal data; AWS is mapped as the way to them.\n")
+	}
+	for _, list := range []string{notes.String(), pages.String()} {
+		if list != "" {
+			b.WriteString("\n" + list)
+		}
+	}
+	return b.String() + "\n"
 }
 
 func TestRunbooks_Parameters(t *testing.T) {

@@ -148,7 +148,7 @@ func (w writer) write(ctx context.Context, q request) (answer, error) {
 func (w writer) source(ctx context.Context, language settings.Language) (report.Source, error) {
 	s := report.Source{
 		Account: w.Account, Region: w.Region, Controls: w.controls, Modes: w.Settings.Modes, Kinds: w.Kinds,
-		Language: language,
+		Language: language, CIS: w.Settings.CIS,
 	}
 	var err error
 	if s.Ledger, err = w.Ledger.Contents(ctx); err != nil {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -92,12 +91,6 @@ type Permission struct {
 	Resources  []string                       // ARNs; or "*", see unscopedActions; or of a tool, see Own
 	Except     []string                       // ARNs of those that the actions are denied on, whatever else allows them
 	Conditions map[string]map[string][]string // operator → key → values; nil: none
-}
-
-// Reference is a rule, benchmark or article that asks for the control.
-type Reference struct {
-	Title string
-	URL   string // https; may be empty for a law without a stable address
 }
 
 // maxID keeps the function's name, "warder-" and the id, within Lambda's 64 characters (CreateFunction).
@@ -434,21 +427,6 @@ func parseConditions(n *strictjson.Node) map[string]map[string][]string {
 		})
 	})
 	return conditions
-}
-
-func parseReferences(n *strictjson.Node) []Reference {
-	empty(n)
-	var references []Reference
-	for _, item := range n.Items() {
-		item.Fields("title", "url")
-		r := Reference{Title: item.Required("title").Text(), URL: item.Field("url").Text()}
-		item.Field("title").Refuse(strictjson.String, strings.TrimSpace(r.Title) == "", "empty")
-		u, err := url.Parse(r.URL)
-		wrong := err != nil || u.Scheme != "https" || u.Host == ""
-		item.Field("url").Refuse(strictjson.String, wrong, "%q is not an https address", r.URL)
-		references = append(references, r)
-	}
-	return references
 }
 
 // empty faults an array or object without content.

@@ -182,6 +182,15 @@ func TestParseRefuses(t *testing.T) {
 		{"an empty reference", `{ "title": "제13조" }`, `{ "title": "" }`, []string{`references[1].title: empty`}},
 		{"a reference in the clear", `https://example.com/iam-2`, `http://example.com/iam-2`,
 			[]string{`references[0].url: "http://example.com/iam-2" is not an https address`}},
+		{"a rule that is not known", `{ "title": "제13조" }`, `{ "rule": "isms-p/9.9", "how": "serves", "mapping": "own" }`,
+			[]string{`references[1].rule: "isms-p/9.9" is no rule of pkg/control/rules.tsv: add it there`}},
+		{"a rule that nobody says how it is served", `{ "title": "제13조" }`, `{ "rule": "isms-p/2.5.1", "how": "is" }`,
+			[]string{`references[1].how: "is" is not one of serves, helps, needs`, `references[1].mapping: missing`}},
+		{"a rule with a title of its own", `{ "title": "제13조" }`,
+			`{ "rule": "isms-p/2.5.1", "how": "helps", "mapping": "own", "title": "x" }`,
+			[]string{`references[1].title: a rule has its title in rules.tsv`}},
+		{"a rule as a page", `{ "title": "제13조" }`, `{ "title": "ISMS-P 2.5.1" }`,
+			[]string{`references[1].title: name the rule instead: isms-p/…`}},
 		{
 			"a control that is only said to be a tool",
 			`"mode": "observe",`,
@@ -382,7 +391,7 @@ const tool = `{
 		{ "actions": ["kms:GenerateDataKey"], "resources": ["${TopicKey}"],
 			"conditions": { "StringEquals": { "kms:ViaService": "sns.${AWS::Region}.amazonaws.com" } } }
 	],
-	"references": [{ "title": "CIS 1.15" }]
+	"references": [{ "rule": "isms-p/2.10.2", "how": "serves", "mapping": "own" }]
 }`
 
 func TestAToolMayNameResourcesOfWarderItself(t *testing.T) {
@@ -397,7 +406,7 @@ func TestAToolMayNameResourcesOfWarderItself(t *testing.T) {
 					"StringEquals": {"kms:ViaService": {"sns.${AWS::Region}.amazonaws.com"}},
 				}},
 		},
-		References: []Reference{{Title: "CIS 1.15"}},
+		References: []Reference{{Rule: Rules()["isms-p/2.10.2"], How: Serves, Mapping: ByWarder}},
 	}
 	got, err := Parse("undo/control.json", []byte(tool))
 	if err != nil {

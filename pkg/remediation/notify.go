@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/caller"
@@ -79,8 +78,8 @@ func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message 
 	if kind == notice.Changed || kind == notice.Undone {
 		m.Undo = n.undoCommand(entry)
 	}
-	for _, reference := range n.Control.References {
-		m.References = append(m.References, notice.Reference{Title: n.render(cited(reference.Title)), URL: reference.URL})
+	for _, r := range control.Cited(n.Control.References, n.Settings.CIS) {
+		m.References = append(m.References, notice.Reference{Title: r.Title, URL: r.URL})
 	}
 	return m
 }
@@ -101,14 +100,6 @@ func UndoCommand(kinds change.Registry, step ledger.Step) string {
 		return ""
 	}
 	return notice.UndoCommand(step.ID).String()
-}
-
-// cited is the title of a reference. Rules are cited with a remark, which is in English in every control.json.
-func cited(title string) i18n.Message {
-	if rule, ok := strings.CutSuffix(title, " (as cited; check the current text)"); ok {
-		return i18n.T("%s (as cited; check the current text)", rule)
-	}
-	return i18n.Literal(title)
 }
 
 // maxText is more than any text that Warder words itself, in bytes: names out of events may be longer.

@@ -89,11 +89,12 @@ func CSV(w io.Writer, r Report) error {
 	}
 	for _, f := range r.Coverage {
 		for _, rule := range f.Rules {
-			for _, id := range rule.Controls {
-				c := r.control(id)
+			for _, served := range rule.Controls {
+				c := r.control(served.Control)
 				write(map[string]string{
-					"record": "rule", "id": f.title() + " " + rule.ID, "control": id, "what": strconv.Itoa(c.Now()),
-					"status": string(c.Mode), "changed_or_closed": stamp(c.LastSweep),
+					"record": "rule", "id": f.title() + " " + rule.ID, "control": c.ID, "what": strconv.Itoa(c.Now()),
+					"status": string(c.Mode), "changed_or_closed": stamp(c.LastSweep), "subject": rule.Title,
+					"reason": string(served.How), "by": string(served.Mapping), "why": rule.Sure + " " + rule.Checked,
 				})
 			}
 		}

@@ -28,7 +28,8 @@ func reported(text string) Report {
 		Exemptions: []Exemption{{User: text, Text: text, Control: text, By: text, Reason: text,
 			State: ExemptionState(text), Fault: text}},
 		Coverage: []Framework{{ID: text, Name: text, Version: text,
-			Rules: []Rule{{ID: text, URL: "https://example.com/", Controls: []string{text}}}}},
+			Rules: []Rule{{ID: text, URL: "https://example.com/", Rule: control.Rule{Title: text, Unless: text, Checked: text},
+				Controls: []Served{{Control: text, How: control.How(text), Mapping: control.Mapping(text)}}}}}},
 		Incidents: []Incident{{Kind: IncidentKind(text), ID: text, Control: text, Subject: text, At: when,
 			By: text, Text: text}},
 	}

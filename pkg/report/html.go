@@ -470,39 +470,56 @@ func (p *page) exemptionsSection() []*html.Node {
 }
 
 func (p *page) coverageSection() []*html.Node {
-	nodes := []*html.Node{el("p", p.T("The rules that a control refers to, and what the control does about them. A rule "+
-		"in this list is checked by Warder; the list does not mean that the account complies with it."))}
+	nodes := []*html.Node{
+		el("p", p.T("The rules that a control refers to, and what the control does about them. A rule in this list is "+
+			"checked by Warder; the list does not mean that the account complies with it.")),
+		el("p", p.T("Serves: does what the rule asks, for what the control covers. Helps: does a part of it, or tells of "+
+			"it. Needs: works only where the rule is followed. The numbers and titles are those of the day in the column "+
+			"Checked; a likely one has a single secondary source. Check the text in force before you rely on it.")),
+	}
 	for _, f := range p.Coverage {
 		var rows []row
 		for _, rule := range f.Rules {
-			name := el("span", rule.ID)
-			if rule.URL != "" {
-				name = el("a", attr{"href", rule.URL}, attr{"rel", "noreferrer"}, rule.ID)
-			}
-			for _, id := range rule.Controls {
-				c := p.control(id)
-				cells := row{name, p.controlCell(id), p.modes(c), link(c.peak() > 0, "open-"+c.ID, c.Now()),
-					p.lastSweep(c)}
+			cell := p.ruleCell(rule)
+			for _, served := range rule.Controls {
+				c := p.control(served.Control)
+				cells := row{cell, p.controlCell(c.ID),
+					lines(p.or(hows[served.How], string(served.How)), small(p.or(mappings[served.Mapping], ""))),
+					p.modes(c), link(c.peak() > 0, "open-"+c.ID, c.Now()), p.lastSweep(c)}
 				if c.Tool {
-					cells[2], cells[3] = p.T("tool"), "–"
+					cells[3], cells[4] = p.T("tool"), "–"
 				}
 				rows = append(rows, cells)
-				name = el("span", rule.ID)
+				cell = lines(rule.ID)
 			}
 		}
 		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", f.title()))
-		if f.Cited {
-			add(block, el("p", class("cited"), p.T("As cited; check the current text.")))
-		}
 		table := p.table(p.T("Rules of %s", f.title()), []column{
-			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("Mode"), ""}, {p.T("Open findings"), "number"},
-			{p.T("Last sweep"), ""},
+			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("To the rule"), ""}, {p.T("Mode"), ""},
+			{p.T("Open findings"), "number"}, {p.T("Last sweep"), ""},
 		}, group{rows: rows})
 		add(table.FirstChild, class("heard")) // the heading above shows the caption
 		add(block, table)
 		nodes = append(nodes, block)
 	}
 	return nodes
+}
+
+// ruleCell is a rule, what it is called, and how sure that is.
+func (p *page) ruleCell(rule Rule) []*html.Node {
+	name := el("span", rule.ID)
+	if rule.URL != "" {
+		name = el("a", attr{"href", rule.URL}, attr{"rel", "noreferrer"}, rule.ID)
+	}
+	checked := p.T("Checked %s", rule.Checked)
+	if rule.Sure != "confirmed" {
+		checked = p.T("Checked %s, likely", rule.Checked)
+	}
+	cell := lines(name, rule.Title, small(checked))
+	if rule.Unless != "" {
+		cell = append(cell, lines(small(p.T("Does not apply where this does: %s", rule.Unless)))...)
+	}
+	return cell
 }
 
 func (p *page) title(id string) string { return cmp.Or(p.titles[id], id) }
@@ -562,8 +579,7 @@ func (p *page) limits() []*html.Node {
 	list := el("ul")
 	item := func(text string) { add(list, el("li", text)) }
 	item(p.T("Rules other than those listed under 5. A rule is listed for what the control checks, which may be a part " +
-		"of the rule. Names and numbers of Korean rules are as cited; check the current text. A CIS number belongs to the " +
-		"version beside it."))
+		"of the rule."))
 	if off != nil {
 		item(p.T("Controls that are off and check nothing: %s.", strings.Join(off, ", ")))
 	}

@@ -39,7 +39,7 @@ func Make(s Source, p Period, now time.Time) Report {
 	m.exemptions()
 	m.incidents()
 	m.controls(found)
-	m.Coverage = coverage(s.Controls)
+	m.Coverage = coverage(s.Controls, s.CIS)
 	return m.Report
 }
 

@@ -236,39 +236,48 @@ func TestEveryNumberIsThatOfAList(t *testing.T) {
 	}
 }
 
-func TestEveryReferenceOfAControlIsARuleOrAPage(t *testing.T) {
+func TestCoverage_RulesOfOneVersion(t *testing.T) {
 	s := source(t, book{})
-	covered := coverage(s.Controls)
-	for _, c := range s.Controls {
-		for _, reference := range c.References {
-			rule := slices.ContainsFunc(frameworks, func(f framework) bool { return f.pattern().MatchString(reference.Title) })
-			if cited := strings.HasSuffix(reference.Title, asCited); !rule && (reference.URL == "" || cited) {
-				t.Errorf("%s: %q is the rule of no framework that the report knows: add it to rules.go", c.ID, reference.Title)
+	list := func(cis string) []string {
+		var got []string
+		for _, f := range coverage(s.Controls, cis) {
+			for _, r := range f.Rules {
+				for _, served := range r.Controls {
+					got = append(got, f.title()+" "+r.ID+": "+served.Control+" "+string(served.How))
+				}
 			}
 		}
+		return got
 	}
-	var got []string
-	for _, f := range covered {
-		for _, r := range f.Rules {
-			got = append(got, strings.TrimSpace(f.Name+" "+f.Version)+" "+r.ID+": "+strings.Join(r.Controls, ", "))
+	five, seven := list(""), list("7.0")
+	for _, want := range []string{
+		"CIS AWS Foundations Benchmark 5.0 1.13: deactivate-stale-access-key serves",
+		"CIS AWS Foundations Benchmark 5.0 1.11: deactivate-unused-access-key helps",
+		"AWS Security Hub IAM.2: detach-direct-policy serves",
+		"AWS Security Hub IAM.28: alert-external-access needs",
+		"ISMS-P 고시 제2024-8호 2.5.6: detach-direct-policy serves",
+		"전자금융감독규정 금융위원회고시 제2026-29호, 시행 2026-07-15 제13조: deactivate-stale-access-key helps",
+	} {
+		if !slices.Contains(five, want) {
+			t.Errorf("the coverage does not have %q; it has\n%s", want, strings.Join(five, "\n"))
 		}
 	}
 	for _, want := range []string{
-		"CIS AWS Foundations Benchmark 3.0 1.14: deactivate-stale-access-key, rotate-access-key",
-		"CIS AWS Foundations Benchmark 7.0 2.1.1: delete-root-access-key",
-		"AWS Security Hub IAM.2: detach-direct-policy",
-		"ISMS-P 2.5.6: detach-direct-policy",
-		"전자금융감독규정 제32조 제2호 가목: deactivate-stale-access-key, rotate-access-key",
-		"개인정보의 안전성 확보조치 기준 제5조 제3항: report, undo",
-		"개인정보의 기술적·관리적 보호조치 기준 제4조 제5항 제1호: quarantine-outside-login",
+		"CIS AWS Foundations Benchmark 7.0 2.12: deactivate-stale-access-key serves",
+		"CIS AWS Foundations Benchmark 7.0 2.1.1: delete-root-access-key needs",
 	} {
-		if !slices.Contains(got, want) {
-			t.Errorf("the coverage does not have %q; it has\n%s", want, strings.Join(got, "\n"))
+		if !slices.Contains(seven, want) {
+			t.Errorf("the coverage in 7.0 does not have %q", want)
 		}
 	}
-	if slices.IndexFunc(got, func(r string) bool { return strings.Contains(r, "3.0 1.4:") }) > slices.IndexFunc(got,
-		func(r string) bool { return strings.Contains(r, "3.0 1.12:") }) {
-		t.Error("1.12 stands before 1.4")
+	if text := strings.Join(five, "\n"); strings.Contains(text, "2.1.1") || strings.Contains(text, " 7.0 ") {
+		t.Errorf("the coverage in 5.0 has a rule of 7.0:\n%s", text)
+	}
+	at := func(list []string, of string) int {
+		return slices.IndexFunc(list, func(r string) bool { return strings.Contains(r, of) })
+	}
+	if at(five, "5.0 1.3:") > at(five, "5.0 1.11:") {
+		t.Error("1.11 stands before 1.3")
 	}
 }
 

@@ -27,6 +27,7 @@ type Source struct {
 	Ledger   ledger.Contents
 	Kinds    change.Registry // they word the changes, in the language
 	Language settings.Language
+	CIS      string // version of the CIS benchmark; empty: control.DefaultCIS
 	Users    []User // all IAM users, as they are now
 }
 
@@ -211,15 +212,21 @@ const (
 // Framework is one set of rules that controls refer to.
 type Framework struct {
 	ID, Name, Version string
-	// Cited says that the rules are named as others cited them; the text may be another by now.
-	Cited bool
-	Rules []Rule
+	Rules             []Rule
 }
 
-// Rule is one of its rules, and the ids of the controls and tools that refer to it.
+// Rule is one of its rules, and the controls and tools that refer to it.
 type Rule struct {
-	ID, URL  string
-	Controls []string
+	control.Rule
+	ID, URL  string // ID is its number in the framework's version
+	Controls []Served
+}
+
+// Served is what a control is to a rule, and who says so.
+type Served struct {
+	Control string
+	How     control.How
+	Mapping control.Mapping
 }
 
 // Incident is something that kept Warder from its work.

@@ -37,6 +37,18 @@ var modes = map[control.Mode]i18n.Message{
 	control.Off:     i18n.T("off"),
 }
 
+var hows = map[control.How]i18n.Message{
+	control.Serves: i18n.T("serves"),
+	control.Helps:  i18n.T("helps"),
+	control.Needs:  i18n.T("needs"),
+}
+
+var mappings = map[control.Mapping]i18n.Message{
+	control.BySource:    i18n.T("by the articles that Warder began with"),
+	control.ByPublisher: i18n.T("by a publisher's mapping"),
+	control.ByWarder:    i18n.T("by Warder's own mapping"),
+}
+
 func (t translator) mode(m control.Mode) string {
 	return i18n.Or(modes[m], i18n.T("not known")).In(string(t.language))
 }

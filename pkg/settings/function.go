@@ -27,8 +27,9 @@ type Function struct {
 	AllowedNetworks []netip.Prefix  `json:"allowedNetworks,omitempty"`
 	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
 	Owners          Owners          `json:"owners"`
-	BlastRadius     int             `json:"blastRadius"` // changes that the control may make in an hour
-	HoldDays        int             `json:"holdDays"`    // days that sweeps leave alone what was undone
+	BlastRadius     int             `json:"blastRadius"`   // changes that the control may make in an hour
+	HoldDays        int             `json:"holdDays"`      // days that sweeps leave alone what was undone
+	CIS             string          `json:"cis,omitempty"` // version of the CIS benchmark; empty: control.DefaultCIS
 	Runbooks        string          `json:"runbooks"`
 	Language        Language        `json:"language"`  // of every notice
 	Table           string          `json:"table"`     // DynamoDB table
@@ -101,6 +102,7 @@ func (s Settings) Function(c control.Control) Function {
 		Owners:          s.Owners,
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,
+		CIS:             s.CIS,
 		Runbooks:        s.Runbooks,
 		Language:        s.Notify.Language,
 		Reach:           s.Reach(),
@@ -159,6 +161,7 @@ func (f Function) check(root *strictjson.Node) {
 	})
 	root.Field("parameters").Members(func(string, *strictjson.Node) {}) // faults what is not an object
 	text("language", slices.Contains(languages, f.Language), fmt.Sprintf("one of %v", languages))
+	text("cis", f.CIS == "" || slices.Contains(control.CISVersions, f.CIS), fmt.Sprintf("one of %v", control.CISVersions))
 	text("topic", strings.HasPrefix(f.Topic, "arn:"), "the ARN of a topic")
 	text("table", f.Table != "", aName)
 	text("ledgerKey", strings.HasPrefix(f.LedgerKey, "arn:"), "the ARN of a KMS key")

@@ -44,8 +44,9 @@ type Settings struct {
 	TrustedAccounts []string
 	Owners          Owners
 	Notify          Notify
-	BlastRadius     int // changes that one control may make in an hour
-	HoldDays        int // days that sweeps leave alone what was undone
+	BlastRadius     int    // changes that one control may make in an hour
+	HoldDays        int    // days that sweeps leave alone what was undone
+	CIS             string // version of the CIS benchmark that notices and reports name
 	// Administrators are the roles and users of the account, as in role/deploy*, that may manage the ledger's table and
 	// key.
 	Administrators    []string
@@ -203,6 +204,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		Notify:            parseNotify(r, hub),
 		BlastRadius:       read[int](r, "blastRadius"),
 		HoldDays:          read[int](r, "holdDays"),
+		CIS:               read[string](r, "cis"),
 		Administrators:    parseAdministrators(r),
 		Runbooks:          parseRunbooks(r),
 		LogRetentionDays:  parseRetention(r),
