@@ -1,5 +1,5 @@
-// Package posttoslack is the Lambda function that posts notices and alarms to Slack. The topic
-// starts it; README.md is its runbook, control.json its description.
+// Package posttoslack is the Lambda function that posts notices and alarms to Slack. A queue
+// that is subscribed to the topic starts it; README.md is its runbook, control.json its description.
 package posttoslack
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/slack"
@@ -27,13 +28,16 @@ func newPoster(s handler.Setup) (func(context.Context, json.RawMessage) (answer,
 	}
 	p := &poster{
 		Ledger: s.Ledger, Language: s.Settings.Language, Runbooks: s.Settings.Runbooks, Account: s.Account, Region: s.Region,
-		Now: s.Now, Sleep: s.Sleep, Log: s.Log,
-	}
-	p.Client = &slack.Client{
-		HTTP: http, Channel: s.Settings.Slack.Channel, Slot: p.slot, Sleep: s.Sleep, Now: s.Now,
-		Secret: (&vault{
-			Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: parameter.New(s.AWS),
-		}).read,
+		Now: s.Now, Log: s.Log,
+		Feed: feed.Feed{
+			Queue: feed.NewQueue(s.AWS, s.Settings.Queue), Ledger: s.Ledger, Account: s.Account, Now: s.Now, Log: s.Log,
+		},
+		Client: &slack.Client{
+			HTTP: http, Channel: s.Settings.Slack.Channel,
+			Secret: (&vault{
+				Slack: s.Settings.Slack, Secrets: secretsmanager.NewFromConfig(s.AWS), Parameters: parameter.New(s.AWS),
+			}).read,
+		},
 	}
 	return p.post, nil
 }

@@ -27,16 +27,16 @@ func FuzzRead(f *testing.F) {
 			}
 			text = string(data)
 		}
-		f.Add("[Warder] test", text, string(rune('a'+i)))
+		f.Add(text, string(rune('a'+i)))
 	}
-	f.Fuzz(func(t *testing.T, subject, message, id string) {
-		p := newFixture().poster(t, token)
-		record := events.SNSEntity{Subject: subject, Message: message, MessageID: id}
-		l, err := p.read(t.Context(), record)
+	f.Fuzz(func(t *testing.T, message, id string) {
+		p := newFixture().poster()
+		record := events.SQSMessage{Body: message, MessageId: id}
+		l, _, err := p.read(t.Context(), record)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := p.read(t.Context(), record); err != nil || again.id != l.id || again.thread != l.thread {
+		if again, _, err := p.read(t.Context(), record); err != nil || again.id != l.id || again.thread != l.thread {
 			t.Fatalf("%q is %s, then %s (%v)", message, l.id, again.id, err)
 		}
 		if l.id == "" { // a notice of another account
@@ -52,16 +52,16 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// Whatever is invoked with, it is an event of SNS or refused.
+// Whatever is invoked with, it is an event of SQS or refused.
 func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"Records":[]}`))
-	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x","MessageId":"1"}}]}`))
-	f.Add([]byte(`{"Records":[{"Sns":{"Message":"x"}},{"Sns":null}]}`))
+	f.Add([]byte(`{"Records":[{"body":"x","messageId":"1","receiptHandle":"r"}]}`))
+	f.Add([]byte(`{"Records":[{"body":"x"},{"body":null}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		w := newFixture()
-		a, err := w.poster(t, token).post(w.as(t, "i"), raw)
-		if err == nil && (a.Posted+a.Doubled+a.Dropped == 0 || a.Outcome == "") {
+		a, err := w.poster().post(w.as(t, "i"), raw)
+		if err == nil && (a.Posted+a.Doubled+a.Dropped+a.Waiting == 0 || a.Outcome == "") {
 			t.Fatalf("%q: %+v", raw, a)
 		}
 		if len(w.channel.lines()) != a.Posted {

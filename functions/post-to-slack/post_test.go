@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,21 +22,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/slack"
+	"github.com/warder-aws/warder/pkg/test/feedtest"
 )
 
-const token = "xoxb-0123-SECRETTOKEN"
+const (
+	token   = "xoxb-0123-SECRETTOKEN"
+	account = "111122223333"
+)
 
 // channel is a double of Slack: what was posted, in its order.
 type channel struct {
 	mu     sync.Mutex
+	clock  func() time.Time
 	posted []url.Values
+	at     []time.Time
 	// refuse, when set, may refuse a message with one of Slack's errors.
 	refuse func(url.Values) string
 }
@@ -54,11 +63,22 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	c.posted = append(c.posted, r.PostForm)
+	c.posted, c.at = append(c.posted, r.PostForm), append(c.at, c.clock())
 	fmt.Fprintf(w, `{"ok":true,"ts":"%d.0"}`, len(c.posted))
 }
 
-// notified is what was posted, a line a message: the thread, and the text of the notification.
+// closest is how far apart two messages are, the least.
+func (c *channel) closest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	least := time.Hour
+	for i := range c.at[1:] {
+		least = min(least, c.at[i+1].Sub(c.at[i]))
+	}
+	return least
+}
+
+// lines is what was posted, a line a message: the thread, and the text of the notification.
 func (c *channel) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,20 +111,23 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) {
 	c.mu.Unlock()
 }
 
-// fixture is a channel, a ledger and a clock that posters share.
+// fixture is a channel, a ledger, a queue and a clock that posters share.
 type fixture struct {
 	channel channel
 	store   ledger.Memory
 	clock   clock
+	queue   feedtest.Queue
 	slack   http.Handler // the channel, or what a test puts in its place
 	log     bytes.Buffer
+	secret  string
+	made    int // invocations
 }
 
 // newFixture has a clock that is ahead of the machine's, so that no deadline by it passes while the machine
 // is busy.
 func newFixture() *fixture {
-	w := &fixture{clock: clock{now: time.Now().Add(time.Hour)}}
-	w.slack = &w.channel
+	w := &fixture{clock: clock{now: time.Now().Add(time.Hour)}, secret: token}
+	w.slack, w.channel.clock, w.queue.Now = &w.channel, w.clock.Now, w.clock.Now
 	return w
 }
 
@@ -116,36 +139,80 @@ func (w *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // poster is one more instance of the function.
-func (w *fixture) poster(t *testing.T, secret string) *poster {
-	t.Helper()
-	p := &poster{
-		Ledger: ledger.New(&w.store), Language: settings.English, Runbooks: "https://example.com/runbooks/",
-		Account: "111122223333", Region: "us-east-1", Now: w.clock.Now, Sleep: w.clock.Sleep,
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+func (w *fixture) poster() *poster {
+	log := slog.New(slog.NewTextHandler(&w.log, nil))
+	l := ledger.New(&w.store)
+	return &poster{
+		Ledger: l, Language: settings.English, Runbooks: "https://example.com/runbooks/",
+		Account: account, Region: "us-east-1", Now: w.queue.Now, Log: log,
+		Feed: feed.Feed{Queue: &w.queue, Ledger: l, Account: account, Now: w.queue.Now, Log: log},
+		Client: &slack.Client{
+			HTTP: &http.Client{Transport: w}, Channel: "C024BE91L",
+			Secret: func(context.Context, bool) (string, error) { return w.secret, nil },
+		},
 	}
-	p.Client = &slack.Client{
-		HTTP: &http.Client{Transport: w}, Channel: "C024BE91L", Slot: p.slot, Sleep: w.clock.Sleep, Now: w.clock.Now,
-		Secret: func(context.Context, bool) (string, error) { return secret, nil },
-	}
-	return p
 }
 
-// as is the context of an invocation with 15 minutes of the fixture's clock.
+// as is the context of an invocation with two minutes of the clock.
 func (w *fixture) as(t *testing.T, id string) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(15*time.Minute))
+	ctx, cancel := context.WithDeadline(t.Context(), w.queue.Now().Add(2*time.Minute))
 	t.Cleanup(cancel)
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
 }
 
-// sns is the event of a message. That of a notice has been published by Warder: the ledger has its entry.
-func (w *fixture) sns(t *testing.T, id string, message any) json.RawMessage {
+// put puts a message into the queue. A notice has been published by Warder: the ledger has its entry.
+func (w *fixture) put(t *testing.T, m any) {
 	t.Helper()
-	if m, ok := message.(notice.Message); ok {
-		w.record(t, m)
-		return forged(t, id, body(t, m))
+	if n, ok := m.(notice.Message); ok {
+		w.record(t, n)
+		m = body(t, n)
 	}
-	return forged(t, id, message.(string))
+	w.queue.Put(m.(string))
+}
+
+// turn hands over what is visible, to one invocation.
+func (w *fixture) turn(t *testing.T) (a answer) {
+	t.Helper()
+	w.made++
+	_, err := w.queue.Hand(func(raw json.RawMessage) (_ any, err error) {
+		a, err = w.poster().post(w.as(t, fmt.Sprint("i", w.made)), raw)
+		return a, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// settle lets time pass until the queue is empty, and returns what all invocations did and what failed.
+func (w *fixture) settle(t *testing.T) (sum answer, fault error) {
+	t.Helper()
+	begin := w.clock.Now()
+	for w.queue.Len() > 0 {
+		a := w.turn(t)
+		sum.Posted, sum.Notices, sum.Doubled = sum.Posted+a.Posted, sum.Notices+a.Notices, sum.Doubled+a.Doubled
+		sum.Dropped += a.Dropped
+		fault = errors.Join(fault, a.Fault())
+		if next := w.queue.Next(); next.After(w.clock.Now()) {
+			w.clock.Sleep(t.Context(), next.Sub(w.clock.Now()))
+		}
+		if w.clock.Now().Sub(begin) > 24*time.Hour {
+			t.Fatalf("after a day %d messages wait", w.queue.Len())
+		}
+	}
+	return sum, fault
+}
+
+// posts puts a message into the queue and settles it.
+func (w *fixture) posts(t *testing.T, m any) answer {
+	t.Helper()
+	w.put(t, m)
+	a, err := w.settle(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // body is the text of a notice for functions.
@@ -155,11 +222,11 @@ func body(t *testing.T, m notice.Message) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var bodies struct{ Lambda string }
+	var bodies struct{ SQS string }
 	if err := json.Unmarshal([]byte(text), &bodies); err != nil {
 		t.Fatal(err)
 	}
-	return bodies.Lambda
+	return bodies.SQS
 }
 
 // record records the entry of a notice, with the notice.
@@ -187,25 +254,14 @@ func (w *fixture) record(t *testing.T, m notice.Message) {
 	}
 }
 
-// forged is the event of a message that anybody published.
-func forged(t *testing.T, id, text string) json.RawMessage {
-	t.Helper()
-	// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html, with a field that is not there yet
-	raw, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111122223333:t:s",
-		"New": 1,
-		"Sns": map[string]any{
-			"Type": "Notification", "MessageId": id, "TopicArn": "arn:aws:sns:us-east-1:111122223333:t",
-			"Subject": "[Warder] test",
-			"Message": text, "Timestamp": "2026-11-21T12:00:00.000Z", "SignatureVersion": "1", "Signature": "x",
-			"SigningCertUrl": "https://example.com", "UnsubscribeUrl": "https://example.com",
-			"MessageAttributes": map[string]any{},
-		},
-	}}})
-	if err != nil {
-		t.Fatal(err)
+// first is the first text that is not empty.
+func first(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
 	}
-	return raw
+	return ""
 }
 
 func message(id, thread string, kind notice.Kind) notice.Message {
@@ -218,7 +274,6 @@ func message(id, thread string, kind notice.Kind) notice.Message {
 
 func TestPost_Threads(t *testing.T) {
 	w := newFixture()
-	p := w.poster(t, token)
 	elsewhere := message("n5", "t1", notice.Alert)
 	elsewhere.Account = "444455556666"
 	for i, m := range []any{
@@ -228,13 +283,12 @@ func TestPost_Threads(t *testing.T) {
 		alarm("ALARM", "2026-11-21T12:00:00.123+0000"), alarm("OK", "2026-11-21T12:05:00.123+0000"),
 		alarm("ALARM", "2026-11-21T12:10:00.123+0000"),
 	} {
-		id := fmt.Sprint("m", i)
-		posted := answer{Outcome: "posted", Posted: 1}
-		if n, ok := m.(notice.Message); ok && n.Account != p.Account { // its own Warder posts it
-			posted = answer{Outcome: "nothing", Dropped: 1}
+		posted := answer{Posted: 1, Notices: 1}
+		if n, ok := m.(notice.Message); ok && n.Account != account { // its own Warder posts it
+			posted = answer{Answer: feed.Answer{Dropped: 1}}
 		}
-		if a, err := p.post(w.as(t, id), w.sns(t, id, m)); err != nil || a != posted {
-			t.Fatalf("%d: %+v, %v", i, a, err)
+		if diff := cmp.Diff(posted, w.posts(t, m), cmpopts.IgnoreUnexported(feed.Answer{})); diff != "" {
+			t.Fatalf("%d: (-want +got)\n%s", i, diff)
 		}
 	}
 	const failed = "An event could not be handled in all its tries. It is kept in the queue Failed for 14 days. Read " +
@@ -272,109 +326,260 @@ func unknown(size int) string {
 
 func TestPost_Once(t *testing.T) {
 	w := newFixture()
-	for i, want := range []answer{{"posted", 1, 0, 0}, {"nothing", 0, 1, 0}, {"nothing", 0, 1, 0}} {
-		id := fmt.Sprint("m", i)
-		if a, err := w.poster(t, token).post(w.as(t, id), w.sns(t, id, message("n1", "t1", notice.Alert))); err != nil ||
-			a != want {
-			t.Errorf("delivery %d: %+v, %v", i, a, err)
+	for i, want := range []answer{{Posted: 1, Notices: 1}, {Doubled: 1}, {Doubled: 1}} {
+		got := w.posts(t, message("n1", "t1", notice.Alert))
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(feed.Answer{})); diff != "" {
+			t.Errorf("delivery %d (-want +got):\n%s", i, diff)
 		}
 	}
-	if posted := w.channel.lines(); len(posted) != 1 {
+	// Twice in one batch.
+	w.put(t, message("n2", "t1", notice.Alert))
+	w.posts(t, message("n2", "t1", notice.Alert))
+	if posted := w.channel.lines(); len(posted) != 2 {
 		t.Errorf("posted %q", posted)
 	}
 }
 
-// Invocations share nothing but the ledger.
-func TestPost_ManyInvocations(t *testing.T) { synctest.Test(t, manyAtOnce) }
+// texts is everything that is in the channel.
+func (c *channel) texts() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint(c.posted)
+}
 
-func manyAtOnce(t *testing.T) {
+// The first sweep of an account: 300 findings, one of them critical, which comes last.
+func TestPost_FirstSweep(t *testing.T) {
 	w := newFixture()
-	sleep := func(_ context.Context, d time.Duration) { time.Sleep(d) }
-	const notices, twice = 10, 2
-	var invocations sync.WaitGroup
-	posted := make(chan answer, notices*twice)
+	finding := func(i int, severity string) notice.Message {
+		m := message(fmt.Sprintf("n%03d", i), fmt.Sprintf("t%03d", i), notice.Warning)
+		m.Subject, m.Severity, m.Time = fmt.Sprintf("user-%03d", i), severity, w.clock.Now()
+		return m
+	}
+	begin := w.clock.Now()
+	for i := range 300 {
+		w.put(t, finding(i, "medium"))
+	}
+	w.put(t, finding(300, "critical"))
+	sum, err := w.settle(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, all := w.channel.lines(), w.channel.texts()
+	t.Logf("301 notices in %d messages within %s, each handed over %d times at most", len(lines),
+		w.clock.Now().Sub(begin), w.queue.Received())
+	if len(lines) > 300/slack.MaxDigest+1 || sum.Notices != 301 || sum.Posted != len(lines) {
+		t.Errorf("%d messages, %+v", len(lines), sum)
+	}
+	if !strings.HasPrefix(lines[0], "🔴 CRITICAL · Will change: T n300") {
+		t.Errorf("the first message is %s", lines[0])
+	}
+	for i := range 300 {
+		if !strings.Contains(all, fmt.Sprintf("user-%03d", i)) {
+			t.Errorf("user-%03d is in no message", i)
+		}
+	}
+	if gap := w.channel.closest(); gap < time.Second {
+		t.Errorf("two messages within %s", gap)
+	}
+	if n := w.queue.Received(); n > 50 { // of the 200 after which it would count as failed
+		t.Errorf("a message was handed over %d times", n)
+	}
+	// What follows in an incident is in the thread of the message that it was in, and several are one message there.
+	before := len(w.channel.lines())
+	for i := range 20 {
+		m := finding(i, "medium")
+		m.ID, m.Kind, m.Finding = "later-"+m.ID, notice.Changed, remediation.EntryID("later", m.ID)
+		w.put(t, m)
+	}
+	if _, err := w.settle(t); err != nil {
+		t.Fatal(err)
+	}
+	if later := w.channel.lines()[before:]; len(later) != 1 || !strings.HasPrefix(later[0], "2.0 ") {
+		t.Errorf("posted %q", later)
+	}
+}
+
+// Two invocations at a time, messages in any order, each of them twice: each notice is posted once, each incident has one
+// thread, and no two messages come within a second.
+func TestPost_AnyOrder(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) { anyOrder(t, rand.New(rand.NewPCG(seed, 16))) })
+	}
+}
+
+func anyOrder(t *testing.T, r *rand.Rand) {
+	w := newFixture()
+	w.queue.Now, w.channel.clock = time.Now, time.Now
+	severities := []string{"low", "medium", "high", "critical"}
+	var bodies []string
+	const notices, threads = 24, 7
 	for i := range notices {
-		for n := range twice { // SNS delivers at least once
-			p, ctx := w.poster(t, token), w.as(t, fmt.Sprint("m", i, "-", n))
-			p.Now, p.Sleep, p.Client.Now, p.Client.Sleep = time.Now, sleep, time.Now, sleep
-			raw := w.sns(t, fmt.Sprint("m", i), message(fmt.Sprint("n", i), fmt.Sprint("t", i%2), notice.Alert))
-			invocations.Go(func() {
-				a, err := p.post(ctx, raw)
-				if err != nil {
-					t.Errorf("notice %d: %v", i, err)
+		m := message(fmt.Sprintf("n%02d", i), fmt.Sprint("t", i%threads), notice.Alert)
+		m.Severity, m.Subject = severities[r.IntN(len(severities))], fmt.Sprintf("user-%02d-", i)
+		w.record(t, m)
+		bodies = append(bodies, body(t, m), body(t, m)) // SNS delivers at least once
+	}
+	r.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
+	var workers sync.WaitGroup
+	workers.Go(func() {
+		for _, b := range bodies {
+			w.queue.Put(b)
+			time.Sleep(time.Duration(r.IntN(400)) * time.Millisecond)
+		}
+	})
+	for worker := range 2 {
+		workers.Go(func() {
+			time.Sleep(time.Second)
+			for n := 0; w.queue.Len() > 0; n++ {
+				if _, err := w.queue.Hand(func(raw json.RawMessage) (any, error) {
+					a, err := w.poster().post(w.as(t, fmt.Sprint("i", worker, "-", n)), raw)
+					return a, errors.Join(err, a.Fault())
+				}); err != nil {
+					t.Error(err)
 				}
-				posted <- a
-			})
+				time.Sleep(time.Second)
+			}
+		})
+	}
+	workers.Wait()
+	all := w.channel.texts()
+	for i := range notices {
+		if !strings.Contains(all, fmt.Sprintf("user-%02d-", i)) {
+			t.Errorf("notice %d was not posted: %s", i, all)
 		}
 	}
-	invocations.Wait()
-	close(posted)
-	var sum answer
-	for a := range posted {
-		sum.Posted, sum.Doubled = sum.Posted+a.Posted, sum.Doubled+a.Doubled
+	if gap := w.channel.closest(); gap < time.Second {
+		t.Errorf("two messages within %s", gap)
 	}
-	if sum != (answer{Posted: notices, Doubled: notices}) {
-		t.Errorf("%+v", sum)
-	}
-	roots := 0
-	for _, line := range w.channel.lines() {
-		if strings.HasPrefix(line, "🟠") {
-			roots++
+	roots := map[string]string{} // of the threads, by the notices that are in the message or answer it
+	for i, m := range w.channel.posted {
+		root := first(m.Get("thread_ts"), fmt.Sprintf("%d.0", i+1))
+		for n := range notices {
+			name := fmt.Sprintf("user-%02d-", n)
+			if times := strings.Count(m.Get("blocks")+m.Get("attachments"), name); times > 0 {
+				thread := fmt.Sprint("t", n%threads)
+				if other := first(roots[thread], root); other != root {
+					t.Errorf("the incident %s is in the threads of %s and %s", thread, other, root)
+				}
+				roots[thread] = root
+				if roots[name] != "" {
+					t.Errorf("%s was posted twice", name)
+				}
+				roots[name] = root
+			}
 		}
-	}
-	if len(w.channel.lines()) != notices || roots != 2 {
-		t.Errorf("%d messages in %d threads: %q", len(w.channel.lines()), roots, w.channel.lines())
 	}
 }
 
-// The slots are given away by the ledger: whoever posts them, and however many at once, the messages of
-// a channel are a second apart.
-func TestPost_RateLimit(t *testing.T) {
+func TestPost_CriticalFirst(t *testing.T) {
 	w := newFixture()
-	start := w.clock.Now()
-	for i := range 5 {
-		id := fmt.Sprint("m", i)
-		if _, err := w.poster(t, token).post(w.as(t, id), w.sns(t, id, message(id, id, notice.Alert))); err != nil {
-			t.Fatal(err)
-		}
+	for i, severity := range []string{"low", "high", "medium", "critical", "low", "high"} {
+		m := message(fmt.Sprint("n", i), fmt.Sprint("t", i), notice.Alert)
+		m.Severity = severity
+		w.put(t, m)
 	}
-	if passed := w.clock.Now().Sub(start); passed != 4*every {
-		t.Errorf("five messages took %s", passed)
+	if _, err := w.settle(t); err != nil {
+		t.Fatal(err)
 	}
-	p := w.poster(t, token)
-	ctx, cancel := context.WithDeadline(t.Context(), w.clock.Now().Add(8*time.Second))
-	defer cancel()
-	for range 6 {
-		if _, err := p.Ledger.Slot(ctx, "slack#C024BE91L", every, w.clock.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := p.post(ctx, w.sns(t, "late", message("late", "late", notice.Alert))); !errors.Is(err, errTime) {
-		t.Errorf("a slot after the end of the invocation: %v", err)
-	}
-	if posted := w.channel.lines(); len(posted) != 5 {
-		t.Errorf("posted %q", posted)
+	want := []string{"🔴 CRITICAL · Alert: T n3. Found.", "🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n5. Found.",
+		"🟡 3 notices. T n2, alice"}
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
+// While Slack takes nothing, all messages are left to the queue, and Slack is not asked again before it said.
+func TestPost_RetryAfter(t *testing.T) {
+	w := newFixture()
+	var asked []time.Duration
+	begin := w.clock.Now()
+	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked = append(asked, w.clock.Now().Sub(begin))
+		if len(asked) == 1 {
+			rw.Header().Set("Retry-After", "40")
+			rw.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		w.channel.ServeHTTP(rw, r)
+	})
+	for i := range 3 {
+		w.put(t, message(fmt.Sprint("n", i), fmt.Sprint("t", i), notice.Alert))
+	}
+	if a := w.turn(t); a.Posted != 0 || len(a.Failures) != 3 || a.Fault() != nil {
+		t.Errorf("%+v, %v: want all left to the queue, and no error", a, a.Fault())
+	}
+	w.clock.Sleep(t.Context(), 20*time.Second)
+	w.put(t, message("n3", "t3", notice.Alert)) // the next one does not ask either
+	sum, err := w.settle(t)
+	if err != nil || sum.Notices != 4 || len(asked) != 5 || asked[1] < 40*time.Second {
+		t.Errorf("%+v, %v, Slack was asked after %v", sum, err, asked)
+	}
+}
+
+// That Slack is unable to take messages is an error when it lasts, and nothing is lost by that.
+func TestPost_SlackIsDown(t *testing.T) {
+	w := newFixture()
+	up := w.clock.Now().Add(8 * time.Hour)
+	w.slack = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.clock.Now().Before(up) {
+			http.Error(rw, "<html>", http.StatusServiceUnavailable)
+			return
+		}
+		w.channel.ServeHTTP(rw, r)
+	})
+	for i := range 30 {
+		w.put(t, message(fmt.Sprint("n", i), fmt.Sprint("t", i), notice.Alert))
+	}
+	if a := w.turn(t); a.Fault() != nil || len(a.Failures) != 30 {
+		t.Errorf("%+v, %v: once is no error", a, a.Fault())
+	}
+	sum, err := w.settle(t)
+	if err == nil || !strings.Contains(err.Error(), "post to Slack: HTTP status 503") || sum.Notices != 30 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	if n := w.queue.Received(); n > 100 { // of the 200 after which it would count as failed
+		t.Errorf("a message was handed over %d times", n)
+	}
+}
+
+// What a person has to mend is an error at once; when it is mended, nobody has to send anything again.
 func TestPost_Refused(t *testing.T) {
 	w := newFixture()
 	w.channel.refuse = func(url.Values) string { return "not_in_channel" }
-	_, err := w.poster(t, token).post(w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)))
-	if err == nil || !strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") {
-		t.Fatalf("err = %v", err)
+	w.put(t, message("n1", "t1", notice.Alert))
+	a := w.turn(t)
+	if err := a.Fault(); err == nil ||
+		!strings.Contains(err.Error(), "notice n1: post to Slack: not_in_channel: invite the app") || len(a.Failures) != 1 {
+		t.Fatalf("%+v, %v", a, err)
 	}
 	w.channel.refuse = nil
-	for _, m := range []string{"n1", "n2"} {
-		if a, err := w.poster(t, token).post(w.as(t, "again-"+m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil ||
-			a.Posted != 1 {
-			t.Errorf("%s after the app was invited: %+v, %v", m, a, err)
-		}
-	}
-	if diff := cmp.Diff(
-		[]string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}, w.channel.lines(),
-	); diff != "" {
+	w.posts(t, message("n2", "t1", notice.Alert))
+	want := []string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}
+	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A message that Slack never takes is an error, and keeps no other from being posted.
+func TestPost_OneIsDefective(t *testing.T) {
+	w := newFixture()
+	w.channel.refuse = func(form url.Values) string {
+		if strings.Contains(form.Get("text"), "n1") {
+			return "invalid_blocks"
+		}
+		return ""
+	}
+	for i := range 3 {
+		w.put(t, message(fmt.Sprint("n", i), fmt.Sprint("t", i), notice.Alert))
+	}
+	var fault error
+	for range 10 {
+		fault = errors.Join(fault, w.turn(t).Fault())
+		w.clock.Sleep(t.Context(), 2*time.Second)
+	}
+	if posted := w.channel.lines(); len(posted) != 2 || w.queue.Len() != 1 || fault == nil ||
+		!strings.Contains(fault.Error(), "invalid_blocks") {
+		t.Errorf("posted %q, %d are left, %v", posted, w.queue.Len(), fault)
 	}
 }
 
@@ -383,30 +588,26 @@ func TestPost_InvocationEnds(t *testing.T) {
 	w := newFixture()
 	crash := errors.New("crash")
 	posted := func() int { return len(w.channel.lines()) }
+	w.put(t, message("n1", "t1", notice.Alert))
 	w.store.Fault = func(operation string, after bool) error {
 		if posted() == 1 {
 			return crash
 		}
 		return nil
 	}
-	if _, err := w.poster(t, token).post(
-		w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
-	); !errors.Is(err, crash) {
+	if _, err := w.queue.Hand(func(raw json.RawMessage) (any, error) { // it does not come to answering
+		a, err := w.poster().post(w.as(t, "a"), raw)
+		return a, errors.Join(err, a.Fault())
+	}); !errors.Is(err, crash) {
 		t.Fatalf("err = %v", err)
 	}
 	w.store.Fault = nil
-	begin := w.clock.Now()
-	if a, err := w.poster(t, token).post(
-		w.as(t, "b"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
-	); !errors.Is(err, errTime) {
-		t.Errorf("while the first one may still be at it: %+v, %v", a, err)
+	w.put(t, message("n1", "t1", notice.Alert)) // SNS delivers it again
+	if a := w.turn(t); a.Posted != 0 || len(a.Failures) != 1 {
+		t.Errorf("while the first one may still be at it: %+v", a)
 	}
-	if waited := w.clock.Now().Sub(begin); waited < 10*time.Minute {
-		t.Errorf("waited %s for the first one", waited)
-	}
-	if a, err := w.poster(t, token).post(w.as(t, "c"), w.sns(t, "m", message("n1", "t1", notice.Alert))); err != nil ||
-		a.Posted != 1 {
-		t.Errorf("later: %+v, %v", a, err)
+	if _, err := w.settle(t); err != nil {
+		t.Errorf("later: %v", err)
 	}
 	if posted() != 2 {
 		t.Errorf("posted %d times: rather twice than not at all", posted())
@@ -424,9 +625,7 @@ func TestPost_RootDeleted(t *testing.T) {
 				return ""
 			}
 		}
-		if _, err := w.poster(t, token).post(w.as(t, m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil {
-			t.Fatal(err)
-		}
+		w.posts(t, message(m, "t1", notice.Alert))
 	}
 	want := []string{"🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n2. Found.", "2.0 🟠 HIGH · Alert: T n3. Found."}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
@@ -446,21 +645,19 @@ func TestPost_Webhook(t *testing.T) {
 		w.channel.posted = append(w.channel.posted, url.Values{"text": {m.Text}})
 		fmt.Fprint(rw, "ok")
 	})
-	p := w.poster(t, "https://hooks.slack.com/services/T000/B000/SECRETPATH")
+	w.secret = "https://hooks.slack.com/services/T000/B000/SECRETPATH"
 	for _, m := range []string{"n1", "n2", "n1"} {
-		if _, err := p.post(w.as(t, m), w.sns(t, m, message(m, "t1", notice.Alert))); err != nil {
-			t.Fatal(err)
-		}
+		w.posts(t, message(m, "t1", notice.Alert))
 	}
 	if posted := w.channel.lines(); len(posted) != 2 {
 		t.Errorf("posted %q", posted)
 	}
 }
 
-func TestPost_NoSNSEvent(t *testing.T) {
+func TestPost_NoSQSEvent(t *testing.T) {
 	w := newFixture()
 	for _, raw := range []string{`{}`, `[]`, `null`, `"text"`, `{"Records":[]}`, `{"action":"x"}`} {
-		if _, err := w.poster(t, token).post(w.as(t, "a"), json.RawMessage(raw)); err == nil ||
+		if _, err := w.poster().post(w.as(t, "a"), json.RawMessage(raw)); err == nil ||
 			!strings.Contains(err.Error(), "publish a message to the topic") {
 			t.Errorf("%s: %v", raw, err)
 		}
@@ -469,15 +666,57 @@ func TestPost_NoSNSEvent(t *testing.T) {
 
 func TestPost_LedgerDown(t *testing.T) {
 	w := newFixture()
+	w.put(t, message("n1", "t1", notice.Alert))
 	down := errors.New("down")
 	w.store.Fault = func(string, bool) error { return down }
-	if _, err := w.poster(t, token).post(
-		w.as(t, "a"), w.sns(t, "m", message("n1", "t1", notice.Alert)),
-	); !errors.Is(err, down) {
-		t.Errorf("err = %v", err)
+	if a := w.turn(t); !errors.Is(a.Fault(), down) || len(a.Failures) != 1 {
+		t.Errorf("%+v, %v", a, a.Fault())
 	}
 	if posted := w.channel.lines(); len(posted) != 0 {
 		t.Errorf("posted %q", posted)
+	}
+	w.store.Fault = nil
+	if sum, err := w.settle(t); err != nil || sum.Posted != 1 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+// Whichever call to the ledger fails, once: each notice is posted, and none twice unless the record of it failed.
+func TestPost_EveryCallFails(t *testing.T) {
+	for call := 1; ; call++ {
+		w := newFixture()
+		for i, severity := range []string{"low", "high", "medium", "low"} {
+			m := message(fmt.Sprint("n", i), fmt.Sprint("t", i%3), notice.Alert)
+			m.Severity, m.Subject = severity, fmt.Sprintf("user-%d-", i)
+			w.put(t, m)
+		}
+		calls, failed, posted := 0, false, 0
+		w.store.Fault = func(_ string, after bool) error {
+			if !after {
+				calls++
+			}
+			if calls == call && !after && !failed {
+				failed, posted = true, len(w.channel.lines())
+				return errors.New("throttled")
+			}
+			return nil
+		}
+		if _, err := w.settle(t); failed == (err == nil) {
+			t.Errorf("call %d: failed %t, %v", call, failed, err)
+		}
+		all := w.channel.texts()
+		for i := range 4 {
+			n := strings.Count(all, fmt.Sprintf("user-%d-", i))
+			if n == 0 {
+				t.Errorf("call %d: notice %d was not posted", call, i)
+			}
+		}
+		if n := len(w.channel.lines()); n > 4 && posted == 0 {
+			t.Errorf("call %d: %d messages", call, n)
+		}
+		if !failed {
+			break
+		}
 	}
 }
 
@@ -554,12 +793,11 @@ func TestPost_LedgerCalls(t *testing.T) {
 	for _, tc := range []struct {
 		name, id string
 		want     int
-	}{{"that begins a thread", "n1", 9}, {"in a thread that is there", "n2", 7}, {"that was posted before", "n2", 2}} {
-		raw := w.sns(t, "m", message(tc.id, "t1", notice.Alert))
+	}{{"that begins a thread", "n1", 9}, {"in a thread that is there", "n2", 7}, {"that was posted before", "n2", 4}} {
+		w.put(t, message(tc.id, "t1", notice.Alert))
+		w.clock.Sleep(t.Context(), time.Minute)
 		before := w.store.Calls()
-		if _, err := w.poster(t, token).post(w.as(t, tc.name), raw); err != nil {
-			t.Fatal(err)
-		}
+		w.turn(t)
 		if got := w.store.Calls() - before; got != tc.want {
 			t.Errorf("a message %s: %d calls, want %d", tc.name, got, tc.want)
 		}
@@ -613,9 +851,9 @@ func TestPost_Forged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newFixture()
 			w.record(t, genuine)
-			p := w.poster(t, token)
 			for i := range 2 { // the second one within minutes is not posted
-				a, err := p.post(w.as(t, fmt.Sprint(i)), forged(t, fmt.Sprint("evil", i), text))
+				w.queue.Put(text)
+				a, err := w.settle(t)
 				if want := []int{1, 0}[i]; err != nil || a.Posted != want || a.Dropped != 1-want {
 					t.Fatalf("%+v, %v", a, err)
 				}
@@ -629,7 +867,8 @@ func TestPost_Forged(t *testing.T) {
 				t.Errorf("logged %s", w.log.String())
 			}
 			// What was forged does not keep the notice from being posted, nor from having a thread of its own.
-			if a, err := p.post(w.as(t, "n"), forged(t, "n", body(t, genuine))); err != nil || a.Posted != 1 {
+			w.queue.Put(body(t, genuine))
+			if a, err := w.settle(t); err != nil || a.Posted != 1 {
 				t.Errorf("the notice: %+v, %v", a, err)
 			}
 			if posted := fmt.Sprint(w.channel.posted); !strings.Contains(posted, "make undo ID="+genuine.Finding) {
@@ -648,16 +887,14 @@ func TestPost_BeforeItIsRecorded(t *testing.T) {
 	if err := l.Update(t.Context(), &entry); err != nil {
 		t.Fatal(err)
 	}
-	p := w.poster(t, token)
-	slept := 0
-	p.Sleep = func(ctx context.Context, d time.Duration) {
-		if slept++; slept == 2 {
-			w.record(t, m)
-		}
-		w.clock.Sleep(ctx, d)
+	w.put(t, body(t, m))
+	if a := w.turn(t); a.Posted != 0 || len(a.Failures) != 1 || a.Fault() != nil {
+		t.Errorf("%+v, %v", a, a.Fault())
 	}
-	if a, err := p.post(w.as(t, "a"), forged(t, "m", body(t, m))); err != nil || a.Posted != 1 || slept != 2 {
-		t.Errorf("%+v, %v after %d pauses", a, err, slept)
+	w.clock.Sleep(t.Context(), 2*time.Second)
+	w.record(t, m)
+	if a := w.turn(t); a.Posted != 1 {
+		t.Errorf("%+v", a)
 	}
 	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found."}, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -2,24 +2,16 @@ package sendemail
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/warder-aws/warder/pkg/awsjson"
 )
 
-// service is Amazon SES, of which one operation is used. Its client in the SDK, and that of SQS, would be most of the
-// function.
+// service is Amazon SES, of which one operation is used. Its client in the SDK would be most of the function.
 type service interface {
 	// SendEmail returns the id that SES gave the mail.
 	SendEmail(context.Context, *email) (string, error)
-}
-
-// queue is the queue that the function is fed from.
-type queue interface {
-	// Delay makes a message that was received visible again after the time, in whole seconds.
-	Delay(ctx context.Context, receipt string, by time.Duration) error
 }
 
 // email is the input of SendEmail.
@@ -67,26 +59,4 @@ func (s ses) SendEmail(ctx context.Context, e *email) (string, error) {
 		return "", err
 	}
 	return out.MessageID, nil
-}
-
-type sqs struct {
-	client *awsjson.Client
-	url    string
-}
-
-func newQueue(cfg aws.Config, url string) sqs {
-	client := awsjson.New(cfg, "SQS", "AmazonSQS")
-	client.Version = "1.0"
-	return sqs{client, url}
-}
-
-// Delay implements [queue].
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
-func (q sqs) Delay(ctx context.Context, receipt string, by time.Duration) error {
-	_, err := awsjson.Call[struct{}](ctx, q.client, "ChangeMessageVisibility", struct {
-		QueueURL string `json:"QueueUrl"`
-		Receipt  string `json:"ReceiptHandle"`
-		Timeout  int    `json:"VisibilityTimeout"`
-	}{q.url, receipt, int((by + time.Second - 1) / time.Second)})
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"encoding/json"
 
+	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/handler"
 )
 
@@ -21,6 +22,8 @@ var (
 var Tool = handler.Tool[json.RawMessage, answer]{Description: description, Korean: korean, New: newMailer}
 
 func newMailer(s handler.Setup) (func(context.Context, json.RawMessage) (answer, error), error) {
-	m := &mailer{Runner: s.Runner, Service: newSES(s.AWS), Queue: newQueue(s.AWS, s.Settings.Mail.Queue)}
+	m := &mailer{Runner: s.Runner, Service: newSES(s.AWS), Feed: feed.Feed{
+		Queue: feed.NewQueue(s.AWS, s.Settings.Queue), Ledger: s.Ledger, Account: s.Account, Now: s.Now, Log: s.Log,
+	}}
 	return m.handle, nil
 }

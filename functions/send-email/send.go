@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
@@ -27,11 +27,6 @@ const (
 	perSecond = 5
 	// gather is how far apart mails to one address are, but for urgent ones: what a sweep finds is in one of them.
 	gather = 5 * time.Minute
-	// settle is how long the ledger may need to have the record of a notice: it is written right after the notice is
-	// published.
-	settle = 2 * time.Minute
-	// maxDelay is how long a message waits at most before it is tried again.
-	maxDelay = 15 * time.Minute
 )
 
 // mailer mails what the topic publishes.
@@ -42,7 +37,7 @@ const (
 type mailer struct {
 	*remediation.Runner
 	Service service
-	Queue   queue
+	Feed    feed.Feed
 }
 
 // answer is what the function answers.
@@ -52,16 +47,7 @@ type answer struct {
 	// Mailed is how many mails were sent, Notices how many notices were in them.
 	Mailed  int `json:"mailed"`
 	Notices int `json:"inThem"`
-	// Waiting is how many messages come again later, Dropped how many were for nobody or by nobody known.
-	Waiting int `json:"waiting,omitempty"`
-	Dropped int `json:"dropped,omitempty"`
-	// Failures are the messages that the queue is to hand over again.
-	// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-	Failures []failure `json:"batchItemFailures"`
-}
-
-type failure struct {
-	ID string `json:"itemIdentifier"`
+	feed.Answer
 }
 
 // letter is a notice on its way to an address.
@@ -76,28 +62,28 @@ func (l letter) urgent() bool {
 	return control.Severity(l.notice.Severity).Rank() >= control.High.Rank()
 }
 
-// handle mails the messages of an event of SQS
-// (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html). An error means that something failed that time alone
-// does not mend: all messages come again then, and what was mailed is not mailed twice.
+// handle mails the messages of an event of SQS. What failed comes again, longer after each time; what was mailed is not
+// mailed twice.
 func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error) {
-	a := answer{Outcome: "nothing", Failures: []failure{}}
-	var event events.SQSEvent
-	if err := json.Unmarshal(raw, &event); err != nil || len(event.Records) == 0 {
-		return a, errors.New(`event not understood: it is none of SQS; to try it, publish a message to the topic`)
+	a := answer{Outcome: "nothing", Answer: feed.Answer{Failures: []feed.Failure{}}}
+	records, err := feed.Records(raw)
+	if err != nil {
+		return a, err
 	}
-	var faults []error
 	byAddress := map[string][]letter{}
-	for _, record := range event.Records {
+	for _, record := range records {
 		if back, ok := parseBack(record.Body); ok {
-			faults = append(faults, m.cameBack(ctx, back))
+			if err := m.cameBack(ctx, back); err != nil {
+				m.Feed.Fail(ctx, &a.Answer, err, record)
+			}
 			continue
 		}
 		l, wait, err := m.read(ctx, record)
 		switch {
 		case err != nil:
-			faults = append(faults, fmt.Errorf("message %.64q: %w", record.MessageId, err))
+			m.Feed.Fail(ctx, &a.Answer, fmt.Errorf("message %.64q: %w", record.MessageId, err), record)
 		case wait > 0:
-			m.postpone(ctx, &a, wait, record)
+			m.Feed.Leave(ctx, &a.Answer, wait, record)
 		case l.address == "":
 			a.Dropped++
 		default:
@@ -107,51 +93,43 @@ func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error
 	waiting := 0
 	for _, letters := range inOrder(byAddress) {
 		wait, err := m.mail(ctx, &a, letters)
+		if err == nil && wait > 0 && wait <= time.Second { // each second has room for so many
+			wait, waiting = time.Second*time.Duration(1+waiting/perSecond), waiting+1
+		}
 		switch {
 		case err != nil:
-			faults = append(faults, err)
+			m.Feed.Fail(ctx, &a.Answer, err, recordsOf(letters)...)
 		case wait > 0:
-			if wait <= time.Second { // each second has room for so many
-				wait, waiting = time.Second*time.Duration(1+waiting/perSecond), waiting+1
-			}
-			for _, l := range letters {
-				m.postpone(ctx, &a, wait, l.record)
-			}
+			m.Feed.Leave(ctx, &a.Answer, wait, recordsOf(letters)...)
 		}
 	}
 	if a.Mailed > 0 {
 		a.Outcome = "mailed"
 	}
-	return a, errors.Join(faults...)
+	return a, nil
+}
+
+func recordsOf(letters []letter) (all []events.SQSMessage) {
+	for _, l := range letters {
+		all = append(all, l.record)
+	}
+	return all
 }
 
 // read returns the notice of a message and whom it is for, or how long to wait before it is looked at again. A letter
 // without an address is not to be sent.
 func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, wait time.Duration, err error) {
 	var n notice.Message
-	understood := json.Unmarshal([]byte(record.Body), &n) == nil && notice.ID(n.Finding) && n.Kind != ""
-	if !understood {
-		m.Log.WarnContext(ctx, "not mailed: no notice", "message", notice.Plain(record.MessageId, 64),
-			"bytes", len(record.Body))
-		return l, 0, nil
+	published := false
+	if json.Unmarshal([]byte(record.Body), &n) == nil {
+		published, wait, err = m.Feed.Published(ctx, n, record)
 	}
-	entry, found, err := m.Ledger.Entry(ctx, n.Finding)
-	if err != nil {
-		return l, 0, err
-	}
-	sum := notice.Sum(record.Body)
-	published := func(r ledger.Notification) bool { return r.Kind == n.Kind && r.Sum == sum }
 	switch {
-	case found && n.Account == m.Account && slices.ContainsFunc(entry.Notifications, published):
-	case found && m.Now().Sub(sentAt(record)) < settle:
-		return l, 2 * time.Second, nil
-	default:
-		m.Log.WarnContext(
-			ctx,
-			"not mailed: the ledger does not have the notice",
-			"message",
-			notice.Plain(record.MessageId, 64),
-		)
+	case err != nil || wait > 0:
+		return l, wait, err
+	case !published:
+		m.Log.WarnContext(ctx, "not mailed: the ledger does not have the notice",
+			"message", notice.Plain(record.MessageId, 64), "bytes", len(record.Body))
 		return l, 0, nil
 	}
 	before, err := m.Ledger.Mailed(ctx, n.Finding)
@@ -201,8 +179,8 @@ func (m *mailer) mail(ctx context.Context, a *answer, letters []letter) (wait ti
 			return max(wait, 2*time.Second), nil
 		}
 	}
-	if allowed, err := m.Ledger.Allow(ctx, "mail", perSecond, now); err != nil || !allowed {
-		return time.Second, err
+	if wait, err := m.Ledger.Allow(ctx, "mail", perSecond, time.Second, now); err != nil || wait > 0 {
+		return wait, err
 	}
 	var notices []notice.Message
 	for _, l := range letters {
@@ -214,7 +192,7 @@ func (m *mailer) mail(ctx context.Context, a *answer, letters []letter) (wait ti
 	case why != "":
 		return 2 * time.Second, m.refused(ctx, address, why) // then it is for somebody else
 	case throttled(err):
-		return backoff(letters[0].record), nil
+		return feed.Backoff(letters[0].record), nil
 	case err != nil:
 		return 0, fmt.Errorf("mail %d notices: %w", len(letters), err)
 	}
@@ -244,16 +222,6 @@ func (m *mailer) keep(ctx context.Context, address, id string, letters []letter)
 	return errors.Join(faults...)
 }
 
-// postpone has the queue hand over the message again after the time.
-func (m *mailer) postpone(ctx context.Context, a *answer, wait time.Duration, record events.SQSMessage) {
-	a.Waiting++
-	a.Failures = append(a.Failures, failure{record.MessageId})
-	if err := m.Queue.Delay(ctx, record.ReceiptHandle, min(wait, maxDelay)); err != nil {
-		// It comes again when its time in the queue is over.
-		m.Log.WarnContext(ctx, "delay message", "error", notice.Redact(err.Error()))
-	}
-}
-
 // inOrder returns the letters by address: the most urgent first in each, and who has the most urgent first.
 func inOrder(byAddress map[string][]letter) [][]letter {
 	urgency := func(a, b letter) int {
@@ -271,18 +239,6 @@ func inOrder(byAddress map[string][]letter) [][]letter {
 		return cmp.Or(urgency(a[0], b[0]), cmp.Compare(a[0].address, b[0].address))
 	})
 	return all
-}
-
-// sentAt is when the message was put into the queue.
-func sentAt(record events.SQSMessage) time.Time {
-	ms, _ := strconv.ParseInt(record.Attributes["SentTimestamp"], 10, 64)
-	return time.UnixMilli(ms)
-}
-
-// backoff is how long a message waits that was refused as one too many: longer each time.
-func backoff(record events.SQSMessage) time.Duration {
-	times, _ := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
-	return min(2*time.Second<<min(max(times, 0), 10), maxDelay)
 }
 
 // throttled reports whether SES refused a mail as one too many, for the second or for the day.

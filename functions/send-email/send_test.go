@@ -4,24 +4,25 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/smithy-go"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/feedtest"
 )
 
 const (
@@ -35,18 +36,10 @@ type world struct {
 	*mailer
 	t      *testing.T
 	now    time.Time
-	queue  []queued
+	queue  *feedtest.Queue
 	sent   []sent
 	alerts []notice.Message // what the function published itself
 	refuse func(*email) error
-
-	received int // how often a message was handed over, the most
-}
-
-type queued struct {
-	events.SQSMessage
-	visible  time.Time
-	received int
 }
 
 type sent struct {
@@ -64,7 +57,7 @@ func newWorld(t *testing.T, edit func(*settings.Function)) *world {
 	set := settings.Function{
 		Account: account, Language: settings.English, Runbooks: "https://example.com/",
 		Reach: settings.Reach{Mail: true},
-		Mail:  settings.Mail{Sender: "warder@example.com", Set: "mail", Queue: "https://sqs.example.com/q"},
+		Mail:  settings.Mail{Sender: "warder@example.com", Set: "mail"},
 	}
 	if edit != nil {
 		edit(&set)
@@ -78,7 +71,9 @@ func newWorld(t *testing.T, edit func(*settings.Function)) *world {
 		Environment: remediation.Environment{
 			Account: account, Region: "us-east-1", Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		},
-	}, Service: w, Queue: w}
+	}, Service: w}
+	w.queue = &feedtest.Queue{Now: w.Now}
+	w.Feed = feed.Feed{Queue: w.queue, Ledger: w.Ledger, Account: account, Now: w.Now, Log: w.Log}
 	return w
 }
 
@@ -94,16 +89,6 @@ func (w *world) SendEmail(_ context.Context, e *email) (string, error) {
 	return fmt.Sprintf("mail-%d", len(w.sent)), nil
 }
 
-// Delay implements [queue].
-func (w *world) Delay(_ context.Context, receipt string, by time.Duration) error {
-	for i := range w.queue {
-		if w.queue[i].ReceiptHandle == receipt {
-			w.queue[i].visible = w.now.Add(by.Round(time.Second))
-		}
-	}
-	return nil
-}
-
 // Publish implements [remediation.Publisher].
 func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 	w.alerts = append(w.alerts, m)
@@ -111,13 +96,7 @@ func (w *world) Publish(_ context.Context, m notice.Message) (string, error) {
 }
 
 // put puts a message into the queue.
-func (w *world) put(body string) {
-	id := strconv.Itoa(len(w.queue) + 1)
-	w.queue = append(w.queue, queued{SQSMessage: events.SQSMessage{
-		MessageId: id, ReceiptHandle: "r" + id, Body: body,
-		Attributes: map[string]string{"SentTimestamp": strconv.FormatInt(w.now.UnixMilli(), 10)},
-	}, visible: w.now})
-}
+func (w *world) put(body string) { w.queue.Put(body) }
 
 // notify has a control notify of a finding: the ledger has the record, and the queue the notice.
 func (w *world) notify(n notice.Message) notice.Message {
@@ -159,47 +138,25 @@ func (w *world) turn() bool {
 	return more
 }
 
-func (w *world) try() (bool, error) {
-	var event events.SQSEvent
-	for i := range w.queue {
-		if len(event.Records) < 500 && !w.queue[i].visible.After(w.now) {
-			w.queue[i].received++
-			w.received = max(w.received, w.queue[i].received)
-			w.queue[i].visible = w.now.Add(12 * time.Minute)
-			w.queue[i].Attributes["ApproximateReceiveCount"] = strconv.Itoa(w.queue[i].received)
-			event.Records = append(event.Records, w.queue[i].SQSMessage)
-		}
-	}
-	if len(event.Records) == 0 {
-		return false, nil
-	}
-	raw, err := json.Marshal(event)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	a, err := w.handle(w.t.Context(), raw)
-	if err != nil {
-		return true, err
-	}
-	taken := func(q queued) bool {
-		is := func(r events.SQSMessage) bool { return r.MessageId == q.MessageId }
-		failed := func(f failure) bool { return f.ID == q.MessageId }
-		return slices.ContainsFunc(event.Records, is) && !slices.ContainsFunc(a.Failures, failed)
-	}
-	w.queue = slices.DeleteFunc(w.queue, taken)
-	return true, nil
+func (w *world) try() (more bool, err error) {
+	var fault error
+	more, err = w.queue.Hand(func(raw json.RawMessage) (any, error) {
+		a, err := w.handle(w.t.Context(), raw)
+		fault = a.Fault()
+		return a, err
+	})
+	return more, errors.Join(err, fault)
 }
 
 // settle lets time pass until the queue is empty.
 func (w *world) settle() {
 	w.t.Helper()
-	for begin := w.now; len(w.queue) > 0; {
+	for begin := w.now; w.queue.Len() > 0; {
 		if !w.turn() {
-			first := slices.MinFunc(w.queue, func(a, b queued) int { return a.visible.Compare(b.visible) })
-			w.now = first.visible.Add(10 * time.Second) // the queue gathers what comes in ten seconds
+			w.now = w.queue.Next().Add(10 * time.Second) // the queue gathers what comes in ten seconds
 		}
 		if w.now.Sub(begin) > 24*time.Hour {
-			w.t.Fatalf("after a day %d messages wait", len(w.queue))
+			w.t.Fatalf("after a day %d messages wait", w.queue.Len())
 		}
 	}
 }
@@ -384,15 +341,15 @@ func TestAtMostFiveInASecond(t *testing.T) {
 	if took := w.now.Sub(begin); took > 30*time.Minute {
 		t.Errorf("it took %v", took)
 	}
-	if w.received > 50 { // of the 200 after which it would count as failed
-		t.Errorf("a message was handed over %d times", w.received)
+	if n := w.queue.Received(); n > 50 { // of the 200 after which it would count as failed
+		t.Errorf("a message was handed over %d times", n)
 	}
 }
 
 func TestOnlyWhatTheLedgerHasIsMailed(t *testing.T) {
 	w := newWorld(t, func(f *settings.Function) { f.Owners.Default = soc })
 	n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
-	w.queue = nil
+	*w.queue = feedtest.Queue{Now: w.Now}
 	forged := n
 	forged.Owner, forged.Text = "victim@example.com", "Pay here."
 	unknown := forged
@@ -424,8 +381,8 @@ func TestWaitsForTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.turn()
-	if len(w.sent) != 0 || len(w.queue) != 1 {
-		t.Fatalf("%d mails, %d messages left", len(w.sent), len(w.queue))
+	if len(w.sent) != 0 || w.queue.Len() != 1 {
+		t.Fatalf("%d mails, %d messages left", len(w.sent), w.queue.Len())
 	}
 	entry.Notifications = record
 	if err := w.Ledger.Update(t.Context(), &entry); err != nil {

@@ -726,7 +726,7 @@ func (s script) posted(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.gather(); err != nil {
+	if err := errors.Join(s.gather(), s.account.Posted(s.ctx)); err != nil {
 		return "", err
 	}
 	all := s.account.Slack.Messages()

@@ -231,7 +231,7 @@ func (a *assault) openField(ctx context.Context, script attack) (*stage, error) 
 		attack: &field{keys: map[string]string{}, secrets: map[string]string{}},
 	}
 	if err := s.open(emulator.Options{
-		Mode: script.mode, Synth: script.synth, Unlistened: !script.slack, Stderr: a.stderr,
+		Mode: script.mode, Synth: script.synth, Unposted: !script.slack, Stderr: a.stderr,
 	}); err != nil {
 		return s, err
 	}

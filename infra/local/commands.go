@@ -416,7 +416,7 @@ func (s script) publish(args []string) (string, error) {
 
 // slack prints the thread that begins with a message which mentions the member and has the text.
 func (s script) slack(args []string) (string, error) {
-	if err := s.account.Idle(s.ctx); err != nil {
+	if err := s.account.Posted(s.ctx); err != nil {
 		return "", err
 	}
 	all := s.account.Slack.Messages()

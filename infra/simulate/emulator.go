@@ -59,7 +59,7 @@ const environments = 2
 // openEmulator starts a local account in which the company is, for load. Whoever calls it closes the account.
 func openEmulator(ctx context.Context, o *loadOptions, stderr io.Writer) (*emulated, error) {
 	e, err := startEmulator(ctx, o.seed, o.users, o.from, emulator.Options{
-		Mode: "enforce", Synth: project.Tour, Unlistened: true, Concurrency: environments, Stderr: stderr,
+		Mode: "enforce", Synth: project.Tour, Unposted: true, Concurrency: environments, Stderr: stderr,
 		Configure: func(_ string, f *settings.Function) { f.BlastRadius = o.blast },
 	})
 	if err != nil {

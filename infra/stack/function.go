@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -45,13 +44,13 @@ const (
 )
 
 // addFunction adds a control or a tool to the hub: its function, and what starts it. Its tag on every resource
-// names the owner. A person invokes a tool and waits for it. What else starts a function is retried and then
-// kept; a tool that is subscribed to the topic retries by itself what is worth it.
+// names the owner. A person invokes a tool and waits for it. What else starts a function is retried and then kept. A
+// tool that is subscribed to the topic is fed by a queue.
 func (h *Hub) addFunction(c control.Control) awslambda.Function {
 	scope := constructs.NewConstruct(h.Stack, jsii.String(pascal(c.ID)))
 	awscdk.Tags_Of(scope).Add(jsii.String(settings.Product), jsii.String(c.ID), nil)
 	fails := may(h.Failed.QueueArn(), "sqs:SendMessage") // Lambda hands over a failed event with the function's role
-	byPersonOnly := c.Tool && c.Schedule == "" && (!c.Subscribes || uses(c, control.Queue))
+	byPersonOnly := c.Tool && c.Schedule == ""
 	var plumbing []awsiam.PolicyStatement
 	if !c.Tool {
 		plumbing = h.runs(c, fails)
@@ -59,26 +58,20 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 		plumbing = append(plumbing, fails)
 	}
 	plumbing = append(plumbing, h.seals(c)...)
-	fed := uses(c, control.Queue)
 	var queue awssqs.Queue
-	if fed {
+	if c.Subscribes {
 		queue = h.newFeed(scope)
-		h.own[control.Queue], h.names.Mail.Queue = *queue.QueueArn(), *queue.QueueUrl()
+		h.own[control.Queue], h.queues[c.ID] = *queue.QueueArn(), *queue.QueueUrl()
 	}
 	f := h.newFunction(scope, c, plumbing)
-	if fed {
+	if c.Subscribes {
 		h.feed(scope, c, f, queue)
-		return f
 	}
 	if !byPersonOnly {
-		tries := retries
-		if c.Subscribes {
-			tries = 0
-		}
 		awslambda.NewCfnEventInvokeConfig(scope, jsii.String("Retry"), &awslambda.CfnEventInvokeConfigProps{
 			FunctionName:             f.FunctionName(),
 			Qualifier:                jsii.String("$LATEST"),
-			MaximumRetryAttempts:     jsii.Number(tries),
+			MaximumRetryAttempts:     jsii.Number(retries),
 			MaximumEventAgeInSeconds: jsii.Number(maxEventSeconds),
 			DestinationConfig: &awslambda.CfnEventInvokeConfig_DestinationConfigProperty{
 				OnFailure: &awslambda.CfnEventInvokeConfig_OnFailureProperty{Destination: h.Failed.QueueArn()},
@@ -86,9 +79,6 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 		})
 	}
 	h.addRules(scope, c, f)
-	if c.Subscribes {
-		h.subscribe(scope, f)
-	}
 	return f
 }
 
@@ -146,7 +136,7 @@ func (h *Hub) newFunction(scope constructs.Construct, c control.Control, plumbin
 	// Lambda itself writes the log with this role.
 	role := h.newRole(scope, c, append(plumbing, may(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")))
 	minutes := timeoutMinutes
-	if uses(c, control.Queue) {
+	if c.Subscribes {
 		minutes = fedMinutes
 	}
 	made := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
@@ -263,22 +253,6 @@ func mayInvoke(scope constructs.Construct, id string, f awslambda.Function, serv
 		Principal:    jsii.String(service + ".amazonaws.com"),
 		SourceArn:    source,
 	})
-}
-
-// subscribe starts the function for every notice of the topic. What SNS cannot
-// hand over is kept with what EventBridge cannot.
-// https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
-func (h *Hub) subscribe(scope constructs.Construct, f awslambda.Function) {
-	topic := h.Topic.TopicArn()
-	awssns.NewCfnSubscription(scope, jsii.String("Subscription"), &awssns.CfnSubscriptionProps{
-		TopicArn:      topic,
-		Protocol:      jsii.String("lambda"),
-		Endpoint:      f.FunctionArn(),
-		RedrivePolicy: map[string]any{"deadLetterTargetArn": h.Undelivered.QueueArn()},
-	})
-	mayInvoke(scope, "SubscriptionPermission", f, "sns", topic)
-	h.Undelivered.AddToResourcePolicy(
-		allowService("sns", h.Undelivered.QueueArn(), "ArnEquals", "aws:SourceArn", topic, "sqs:SendMessage"))
 }
 
 // CodeFolder is the folder of the synthesized app with the archives to upload to the settings' bucket.

@@ -46,7 +46,9 @@ type Hub struct {
 	props *HubProps
 	own   map[string]string // the ARNs of what tools name in their permissions, see [control.Own]
 	names settings.Function // what functions have in their settings of what is deployed
-	org   *organization     // nil unless a StackSet deploys it
+	// queues are the URLs of the queues that feed tools, by the tools' ids.
+	queues map[string]string
+	org    *organization // nil unless a StackSet deploys it
 }
 
 // NewHub adds the hub's stack to an app or a stage, in the region that the settings name. The id is also the
@@ -72,6 +74,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		hub.Bus = newBus(stack)
 	}
 	hub.Watch = newWatch(hub)
+	hub.queues = map[string]string{}
 	hub.own = map[string]string{
 		control.Ledger:          *hub.Ledger.TableArn(),
 		control.LedgerBySubject: *hub.Ledger.TableArn() + "/index/" + subjectIndex,
@@ -146,6 +149,7 @@ func (h *Hub) addFunctions() {
 	}
 	h.names.Quarantine = newQuarantine(h.Stack, h.props.Settings)
 	for i, c := range h.props.Controls {
+		h.names.Queue = h.queues[c.ID]
 		set := h.props.functionSettings(c, h.names)
 		if h.org != nil {
 			h.org.limit(c, &set)

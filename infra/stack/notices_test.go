@@ -59,9 +59,9 @@ func TestTopic_Elsewhere(t *testing.T) {
 			}
 		}
 	}
-	function := load(t, toElsewhere).function(t, "post-to-slack")
+	queue := load(t, toElsewhere).named(t, "AWS::SQS::Queue", "PostToSlackQueue")
 	subscription := load(t, toElsewhere).one(t, "AWS::SNS::Subscription", func(resource) bool { return true })
-	if subscription.get("TopicArn") != elsewhere || !subscription.refers("Endpoint", function) {
+	if subscription.get("TopicArn") != elsewhere || !subscription.refers("Endpoint", queue) {
 		t.Errorf("subscription %v, want Slack to be subscribed to the topic elsewhere", subscription.Properties)
 	}
 }

@@ -247,16 +247,14 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 	}
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
-		Account:   longest("", 12),
-		Table:     longest(settings.TableName+"-", 12),
-		LedgerKey: "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
-		Topic:     longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
-		Reports:   longest("", 63),                                                      // CreateBucket, Bucket
-		Drill:     longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
-		Mail: settings.Mail{
-			Set:   longest("", 64), // CreateConfigurationSet, ConfigurationSetName
-			Queue: longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
-		},
+		Account:    longest("", 12),
+		Table:      longest(settings.TableName+"-", 12),
+		LedgerKey:  "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
+		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
+		Drill:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
+		Queue:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
+		Mail:       settings.Mail{Set: longest("", 64)}, // CreateConfigurationSet, ConfigurationSetName
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
 		Roles:      roles,
@@ -299,6 +297,9 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	}
 	if uses(c, control.Slack) {
 		f.Slack = p.Settings.Notify.Slack
+	}
+	if uses(c, control.Queue) {
+		f.Queue = names.Queue
 	}
 	if uses(c, control.Mail) {
 		f.Mail = names.Mail

@@ -41,7 +41,8 @@ func withTools(name, context string) func() (template, error) {
 			"schedule": "rate(7 days)", "subscribes": true,
 			"permissions": [
 				{"actions": ["secretsmanager:GetSecretValue"], "resources": ["${Slack}"]},
-				{"actions": ["ssm:GetParameter"], "resources": ["${Slack}"]}
+				{"actions": ["ssm:GetParameter"], "resources": ["${Slack}"]},
+				{"actions": ["sqs:ReceiveMessage"], "resources": ["${Queue}"]}
 			]
 		}`))
 		if err != nil {
@@ -128,40 +129,64 @@ func TestTool_ScheduleSendsNoRequest(t *testing.T) {
 	}
 }
 
-func TestTool_SubscribesToNotices(t *testing.T) {
-	tmpl := load(t, withSecret)
-	function, topic := tmpl.function(t, "post-ledger"), tmpl.named(t, "AWS::SNS::Topic", "Notices")
-	subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.refers("Endpoint", function) })
-	if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "lambda" ||
-		subscription.get("FilterPolicy") != nil || subscription.get("RawMessageDelivery") != nil {
-		t.Errorf("subscription %v, want every notice as SNS words it", subscription.Properties)
+// Each tool that is subscribed to the topic is fed by a queue, which keeps what Slack or SES does not take now.
+func TestTool_SubscribesThroughAQueue(t *testing.T) {
+	checked := 0
+	for _, from := range []func() (template, error){withSecret, withSlack} {
+		tmpl := load(t, from)
+		topic, failed := tmpl.named(t, "AWS::SNS::Topic", "Notices"), tmpl.named(t, "AWS::SQS::Queue", "Failed")
+		undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
+		for _, feed := range tmpl.all("AWS::Lambda::EventSourceMapping") {
+			checked++
+			queue := tmpl.one(t, "AWS::SQS::Queue", func(r resource) bool { return feed.refers("EventSourceArn", r) })
+			function := tmpl.one(t, "AWS::Lambda::Function", func(r resource) bool { return feed.refers("FunctionName", r) })
+			batch := feed.get("BatchSize").(float64)
+			// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+			if window := feed.get("MaximumBatchingWindowInSeconds"); window.(float64) < 1 && batch > 10 {
+				t.Errorf("%s: batches of %v in %vs are refused", feed.id, batch, window)
+			}
+			if feed.get("ScalingConfig.MaximumConcurrency") != float64(2) ||
+				feed.get("FunctionResponseTypes.0") != "ReportBatchItemFailures" {
+				t.Errorf("feed %v, want two invocations at a time that say what failed", feed.Properties)
+			}
+			hidden, timeout := queue.get("VisibilityTimeout").(float64), function.get("Timeout").(float64)
+			if hidden < 6*timeout {
+				t.Errorf("%s hides a message for %vs from a function that may run for %vs", queue.id, hidden, timeout)
+			}
+			if !queue.refers("RedrivePolicy.deadLetterTargetArn", failed) {
+				t.Errorf("what could not be done in all tries goes to %v", queue.get("RedrivePolicy"))
+			}
+			subscription := tmpl.one(t, "AWS::SNS::Subscription", func(r resource) bool { return r.refers("Endpoint", queue) })
+			if !subscription.refers("TopicArn", topic) || subscription.get("Protocol") != "sqs" ||
+				subscription.get("RawMessageDelivery") != true {
+				t.Errorf("subscription %v, want what was published as it is", subscription.Properties)
+			}
+			if !subscription.refers("RedrivePolicy.deadLetterTargetArn", undelivered) {
+				t.Errorf("what cannot be handed over goes to %v, want %s", subscription.get("RedrivePolicy"), undelivered.id)
+			}
+			for _, q := range []resource{queue, undelivered} {
+				policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", q) })
+				var allowed []string
+				for _, s := range statements(policy.get("PolicyDocument")) {
+					allowed = append(allowed, statementLines(s)...)
+				}
+				want := "allow sns.amazonaws.com sqs:SendMessage on ${" + hash.ReplaceAllString(q.id, "") + ".Arn} if aws:SourceArn ArnEquals ${Notices}"
+				if !slices.Contains(allowed, want) {
+					t.Errorf("%s allows %v, want %q", q.id, allowed, want)
+				}
+			}
+			// Alarms have no attribute, and are for Slack; owners get mail for notices alone.
+			filtered := subscription.get("FilterPolicy") != nil
+			if mails := tmpl.settings(t, function.get("FunctionName").(string)[len("warder-"):]).Mail.Sender != ""; filtered != mails {
+				t.Errorf("%s filters: %t", subscription.id, filtered)
+			}
+		}
+		if direct := tmpl.where("AWS::SNS::Subscription", func(r resource) bool { return r.get("Protocol") == "lambda" }); len(direct) > 0 {
+			t.Errorf("%v is started by the topic itself: it can use up the concurrency of the account", direct)
+		}
 	}
-	permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
-		return r.get("Principal") == "sns.amazonaws.com" && r.refers("FunctionName", function)
-	})
-	if !permission.refers("SourceArn", topic) || permission.get("Action") != "lambda:InvokeFunction" {
-		t.Errorf("permission %v, want the topic to start the function", permission.Properties)
-	}
-	undelivered := tmpl.named(t, "AWS::SQS::Queue", "Undelivered")
-	if !subscription.refers("RedrivePolicy.deadLetterTargetArn", undelivered) {
-		t.Errorf("what cannot be handed over goes to %v, want %s", subscription.get("RedrivePolicy"), undelivered.id)
-	}
-	policy := tmpl.one(t, "AWS::SQS::QueuePolicy", func(r resource) bool { return r.refers("Queues.0", undelivered) })
-	var allowed []string
-	for _, s := range statements(policy.get("PolicyDocument")) {
-		allowed = append(allowed, statementLines(s)...)
-	}
-	want := "allow sns.amazonaws.com sqs:SendMessage on ${Undelivered.Arn} if aws:SourceArn ArnEquals ${Notices}"
-	if !slices.Contains(allowed, want) {
-		t.Errorf("the queue allows %v, want %q", allowed, want)
-	}
-	config := tmpl.one(t, "AWS::Lambda::EventInvokeConfig",
-		func(r resource) bool { return r.refers("FunctionName", function) })
-	if !config.refers("DestinationConfig.OnFailure.Destination", tmpl.named(t, "AWS::SQS::Queue", "Failed")) {
-		t.Errorf("what it could not do goes to %v", config.get("DestinationConfig"))
-	}
-	if got := config.get("MaximumRetryAttempts"); got != float64(0) {
-		t.Errorf("%v retries, want none: it tries again by itself what is worth it", got)
+	if checked != 4 {
+		t.Errorf("%d feeds were checked, want 4", checked)
 	}
 }
 

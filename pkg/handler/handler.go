@@ -81,7 +81,11 @@ func (t Tool[Request, Answer]) Serve() {
 			if err == nil {
 				out, err = answer(ctx, q)
 			}
-			logged(ctx, runner.Log, metric.Sheet{}, err)
+			fault := err
+			if partly, ok := any(out).(interface{ Fault() error }); ok && err == nil {
+				fault = partly.Fault() // what failed of it is an error of the function, and what was done is not done again
+			}
+			logged(ctx, runner.Log, metric.Sheet{}, fault)
 			return out, err
 		}, nil
 	})

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -92,18 +93,51 @@ func (l *Ledger) KeepMail(ctx context.Context, message string, m Mail) error {
 
 type allowance struct {
 	Used []time.Time `json:"used"` // the last times, oldest first
+	// Rest is until when nothing is done, and Pause how long that rest is.
+	Rest  time.Time     `json:"rest,omitzero"`
+	Pause time.Duration `json:"pause,omitzero"`
 }
 
-// Allow reports whether one more of something may be done at now, of which at most limit are done in any second, by
-// many processes together. It counts it then.
-func (l *Ledger) Allow(ctx context.Context, name string, limit int, now time.Time) (allowed bool, err error) {
+// Allow reports how long to wait until one more of something may be done, of which at most limit are done in any time
+// of that length, by many processes together; 0 means now, and counts it.
+func (l *Ledger) Allow(
+	ctx context.Context, name string, limit int, per time.Duration, now time.Time,
+) (wait time.Duration, err error) {
 	_, err = revise(ctx, l, slots+name, "allowance", func(a *allowance, _ bool) (Item, bool, error) {
-		within := slices.DeleteFunc(a.Used, func(at time.Time) bool { return now.Sub(at).Abs() >= time.Second })
-		if allowed = len(within) < limit; !allowed {
+		within := slices.DeleteFunc(a.Used, func(at time.Time) bool { return now.Sub(at).Abs() >= per })
+		wait = max(believed(a.Rest, maxRest, now).Sub(now), 0)
+		if wait == 0 && len(within) >= limit {
+			wait = min(max(within[0].Add(per).Sub(now), time.Millisecond), per)
+		}
+		if wait > 0 {
 			return Item{}, false, nil
 		}
 		a.Used = append(within, now)
 		return Item{Expires: now.Add(day)}, true, nil
 	})
-	return allowed && err == nil, err
+	if errors.Is(err, ErrConflict) { // others were allowed meanwhile
+		return per, nil
+	}
+	return wait, err
+}
+
+const (
+	// minRest is the first rest, and maxRest the longest.
+	minRest = 5 * time.Second
+	maxRest = 15 * time.Minute
+)
+
+// Rest has nothing allowed under the name for a while, and returns how long: as long as is asked for, and twice as
+// long as the rest before it, if that has ended just now.
+func (l *Ledger) Rest(ctx context.Context, name string, asked time.Duration, now time.Time) (pause time.Duration, err error) {
+	_, err = revise(ctx, l, slots+name, "allowance", func(a *allowance, _ bool) (Item, bool, error) {
+		pause = minRest
+		if a.Pause > 0 && now.Sub(a.Rest) < 2*a.Pause {
+			pause = 2 * min(a.Pause, maxRest)
+		}
+		pause = min(max(pause, asked), maxRest)
+		a.Rest, a.Pause = now.Add(pause), pause
+		return Item{Expires: now.Add(day)}, true, nil
+	})
+	return pause, err
 }

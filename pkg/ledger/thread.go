@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"time"
 )
 
@@ -15,6 +13,15 @@ type Thread struct {
 	Holder string    `json:"holder,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
 	Last   time.Time `json:"last"` // when a message of it was posted last, to the day
+}
+
+// Root is the root of the named thread at now; empty if there is none, or somebody is posting it.
+func (l *Ledger) Root(ctx context.Context, name string, now time.Time) (string, error) {
+	var t Thread
+	if _, err := l.load(ctx, threads+name, "thread", &t); err != nil || now.Sub(t.Last) >= idle {
+		return "", err
+	}
+	return t.Root, nil
 }
 
 // Thread returns the root of the named thread. Without one, or a month after its last message, the
@@ -67,34 +74,6 @@ func (l *Ledger) EndThread(ctx context.Context, name, root string, now time.Time
 		return Item{Expires: now.Add(day)}, true, nil
 	})
 	return err
-}
-
-type slot struct {
-	Taken time.Time `json:"taken"` // the last time that was given away
-}
-
-// Slot gives away one time of a row of times that are at least every apart, and none of which is before now: who
-// calls waits until then. It is what keeps a rate limit that many processes share. A slot that is not used is lost.
-func (l *Ledger) Slot(ctx context.Context, name string, every time.Duration, now time.Time) (time.Time, error) {
-	for {
-		s, err := revise(ctx, l, slots+name, "slot", func(s *slot, _ bool) (Item, bool, error) {
-			next := s.Taken.Add(every)
-			if next.Before(now) {
-				next = now
-			}
-			s.Taken = next
-			return Item{Expires: next.Add(day)}, true, nil
-		})
-		if !errors.Is(err, ErrConflict) {
-			return s.Taken, err
-		}
-		// Each conflict is a slot that somebody else got. A pause keeps a crowd from meeting again.
-		select {
-		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
-		case <-time.After(rand.N(50 * time.Millisecond)):
-		}
-	}
 }
 
 // delivery is a notice on its way to one place.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -73,37 +72,55 @@ func TestThread_RootNotFound(t *testing.T) {
 	}
 }
 
-func TestSlot(t *testing.T) {
+func TestAllow(t *testing.T) {
 	ctx, l := t.Context(), New(&Memory{})
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	for _, tc := range []struct {
-		name       string
-		slot       string
-		after, got time.Duration
-	}{
-		{"the first is now", "C1", 0, 0},
-		{"the next waits", "C1", 0, time.Second},
-		{"another channel does not", "C2", 0, 0},
-		{"time has passed for one", "C1", time.Second, 2 * time.Second},
-		{"after a pause it is now again", "C1", time.Minute, time.Minute},
-	} {
-		at, err := l.Slot(ctx, tc.slot, time.Second, now.Add(tc.after))
-		if err != nil || !at.Equal(now.Add(tc.got)) {
-			t.Errorf("%s: %s, %v", tc.name, at.Sub(now), err)
+	allow := func(name, of string, after, want time.Duration) {
+		t.Helper()
+		if wait, err := l.Allow(ctx, of, 1, time.Second, now.Add(after)); err != nil || wait != want {
+			t.Errorf("%s: wait %s, %v; want %s", name, wait, err, want)
 		}
+	}
+	allow("the first", "C1", 0, 0)
+	allow("the next", "C1", 0, time.Second)
+	allow("the next, asked later", "C1", 600*time.Millisecond, 400*time.Millisecond)
+	allow("another channel", "C2", 0, 0)
+	allow("after the time", "C1", time.Second, 0)
+	allow("who has a slow clock", "C1", 500*time.Millisecond, time.Second)
+}
+
+func TestRest(t *testing.T) {
+	ctx, l := t.Context(), New(&Memory{})
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	rest := func(name string, asked, want time.Duration) {
+		t.Helper()
+		pause, err := l.Rest(ctx, "C1", asked, now)
+		if err != nil || pause != want {
+			t.Errorf("%s: %s, %v; want %s", name, pause, err, want)
+		}
+		wait, err := l.Allow(ctx, "C1", 1, time.Second, now.Add(time.Second))
+		if err != nil || wait != pause-time.Second {
+			t.Errorf("%s: allowed in %s, %v", name, wait, err)
+		}
+		now = now.Add(pause)
+	}
+	rest("the first", 0, 5*time.Second)
+	rest("right after it", 0, 10*time.Second)
+	rest("as long as is asked for", time.Minute, time.Minute)
+	rest("again", 0, 2*time.Minute)
+	rest("not for ever", 1000*time.Hour, 15*time.Minute)
+	rest("nor again", 0, 15*time.Minute)
+	now = now.Add(time.Hour)
+	rest("after a while", 0, 5*time.Second)
+	if wait, err := l.Allow(ctx, "C1", 1, time.Second, now); err != nil || wait != 0 {
+		t.Errorf("after the rest: %s, %v", wait, err)
 	}
 }
 
-func TestSlot_Fault(t *testing.T) {
+func TestAllow_Fault(t *testing.T) {
 	broken := errors.New("no table")
 	l := New(&Memory{Fault: func(string, bool) error { return broken }})
-	if _, err := l.Slot(t.Context(), "C1", time.Second, time.Now()); !errors.Is(err, broken) {
-		t.Errorf("err = %v", err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	l = New(&Memory{Fault: func(string, bool) error { return ErrConflict }})
-	if _, err := l.Slot(ctx, "C1", time.Second, time.Now()); !errors.Is(err, context.Canceled) {
+	if _, err := l.Allow(t.Context(), "C1", 1, time.Second, time.Now()); !errors.Is(err, broken) {
 		t.Errorf("err = %v", err)
 	}
 }

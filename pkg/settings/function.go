@@ -44,6 +44,7 @@ type Function struct {
 	// Of some tools, zero elsewhere.
 	Slack   Slack     `json:"slack,omitzero"`    // where notices are posted
 	Mail    Mail      `json:"mail,omitzero"`     // how owners get mail
+	Queue   string    `json:"queue,omitempty"`   // URL of the queue that feeds the function
 	Reports string    `json:"reports,omitempty"` // name of the bucket of reports
 	Drill   string    `json:"drill,omitempty"`   // URL of the queue that a drill watches
 	Bus     string    `json:"bus,omitempty"`     // name of the stack's own event bus

@@ -24,7 +24,6 @@ type Reach struct {
 type Mail struct {
 	Sender string   `json:"sender,omitempty"` // email address
 	Set    string   `json:"set,omitempty"`    // name of the configuration set
-	Queue  string   `json:"queue,omitempty"`  // URL of the queue that it is fed from
 	Fixed  []string `json:"fixed,omitempty"`  // addresses that get every notice through SNS, and no other mail
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,10 @@ func TestRender_Golden(t *testing.T) {
 	a.State, a.Before = "OK", "ALARM"
 	posts["alarm-over"] = RenderAlarm(a, settings.English)
 	posts["alarm-over-ko"] = RenderAlarm(a, settings.Korean)
+	first, second := sample(notice.Changed, "medium"), sample(notice.Warning, "low")
+	second.Subject, second.Finding, second.OwnerSlack = "bob", "bcdefghijk", ""
+	posts["digest"] = RenderDigest([]notice.Message{first, second}, settings.English)
+	posts["digest-ko"] = RenderDigest([]notice.Message{first, second, hostile()}, settings.Korean)
 	m := sample(notice.Warning, "high")
 	m.Title, m.Text, m.Advice = "사용자에게 직접 연결된 정책", "AdministratorAccess 정책이 alice 사용자에게 직접 연결되었습니다.",
 		"그룹을 통해 권한을 부여하시기 바랍니다."
@@ -251,6 +256,11 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 			if !strings.Contains(string(data), want) {
 				t.Errorf("%q: no %q in %.300s", filler, want, data)
 			}
+		}
+		digest := RenderDigest(slices.Repeat([]notice.Message{huge(filler)}, MaxDigest), settings.Korean)
+		check(t, digest)
+		if lines := strings.Count(string(indented(t, digest)), `"user_id"`) + strings.Count(string(indented(t, digest)), " · "); lines < MaxDigest {
+			t.Errorf("%q: of %d notices %d have a line", filler, MaxDigest, lines)
 		}
 		check(t, RenderUnverified(strings.Repeat(filler, 10_000), 10_000, time.Hour, settings.English))
 		long := strings.Repeat(filler, 10_000)

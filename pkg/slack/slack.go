@@ -32,18 +32,10 @@ type Client struct {
 	// Secret returns the bot token or the webhook's address. It is called again, with again set, when Slack refuses the
 	// one before.
 	Secret func(ctx context.Context, again bool) (string, error)
-	// Slot waits until the rate limit of the name permits a message.
-	Slot  func(ctx context.Context, name string) error
-	Sleep func(context.Context, time.Duration)
-	Now   func() time.Time // to compare with the deadline
 }
 
-const (
-	tries      = 8                // of a message
-	tryTimeout = 10 * time.Second // of one try
-	reserve    = 5 * time.Second  // of an invocation's time, to record the outcome
-	maxPause   = 30 * time.Second // between tries, if Slack asks for none
-)
+// tryTimeout is how long Slack may take to answer.
+const tryTimeout = 10 * time.Second
 
 // NewHTTP returns the HTTP client of a [Client]. It follows no redirect: only Slack gets the token and the notice. A
 // local address, such as http://127.0.0.1:8080, replaces every server; it must be loopback.
@@ -76,9 +68,11 @@ type Error struct {
 	Todo string // what to do about it; empty if unknown
 	// Auth means that Slack refused the token or the webhook, Thread that the thread does not exist.
 	Auth, Thread bool
-	// Retry means that another try may succeed, but not before After.
+	// Retry means that another try may succeed, but not before After: until then Slack takes nothing.
 	Retry bool
 	After time.Duration
+	// Alone means that it is about this message: others may be taken.
+	Alone bool
 }
 
 func (e *Error) Error() string {
@@ -94,54 +88,36 @@ func (c *Client) Threads(ctx context.Context) (bool, error) {
 	return !webhook(secret), err
 }
 
+// Limit is the name of what Slack limits the rate of: the channel, or the webhook that stands for one.
+func (c *Client) Limit(ctx context.Context) (string, error) {
+	secret, err := c.Secret(ctx, false)
+	if webhook(secret) {
+		return "slack#webhook", err
+	}
+	return "slack#" + c.Channel, err
+}
+
 // Post posts the message, in the thread of the given root or, without one, in the channel. It returns the message's id,
 // which is the root of a thread about it; a webhook returns none.
 //
-// Transient failures are retried while ctx has time: rate limits after the time that Slack asks for, faults of Slack
-// and lost connections after longer and longer pauses. A message whose answer is lost may be posted twice. Any other
-// refusal is returned as an [Error] at once, except for a token that is refused the first time: it may have been
-// replaced, so it is read and tried once more.
+// It tries once: who calls keeps the rate, and knows when to try again. A refusal is returned as an [Error]. A message
+// whose answer is lost may have been posted. A token that is refused may have been replaced: it is read again, and
+// another one is worth another try.
 func (c *Client) Post(ctx context.Context, p Post, thread string) (string, error) {
 	secret, err := c.Secret(ctx, false)
 	if err != nil {
 		return "", err
 	}
-	renewed := false
-	for try := 1; ; try++ {
-		name := "slack#" + c.Channel
-		if webhook(secret) {
-			name = "slack#webhook"
-		}
-		if err := c.Slot(ctx, name); err != nil {
+	id, err := c.once(ctx, secret, p, thread)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Auth {
+		fresh, err := c.Secret(ctx, true)
+		if err != nil {
 			return "", err
 		}
-		id, err := c.once(ctx, secret, p, thread)
-		var refused *Error
-		if !errors.As(err, &refused) {
-			return id, err
-		}
-		if refused.Auth && !renewed {
-			fresh, err := c.Secret(ctx, true)
-			if err != nil {
-				return "", err
-			}
-			if renewed = true; fresh != secret {
-				secret = fresh
-				continue
-			}
-		}
-		pause := max(refused.After, min(time.Second<<(try-1), maxPause))
-		if !refused.Retry || try == tries || !c.hasTime(ctx, pause) {
-			return "", refused
-		}
-		c.Sleep(ctx, pause)
+		refused.Retry = refused.Retry || fresh != secret
 	}
-}
-
-// hasTime reports whether there is time for a pause and another try.
-func (c *Client) hasTime(ctx context.Context, pause time.Duration) bool {
-	end, limited := ctx.Deadline()
-	return ctx.Err() == nil && (!limited || c.Now().Add(pause+reserve).Before(end))
+	return id, err
 }
 
 var hosts = []string{"hooks.slack.com", "hooks.slack-gov.com"}
@@ -214,13 +190,13 @@ var known = map[string]Error{
 	"account_inactive":        {Todo: newToken, Auth: true},
 	"token_expired":           {Todo: newToken, Auth: true},
 	"token_revoked":           {Todo: newToken, Auth: true},
-	"msg_too_long":            {Todo: defect},
-	"invalid_blocks":          {Todo: defect},
-	"msg_blocks_too_long":     {Todo: defect},
-	"thread_not_found":        {Thread: true},
-	"message_not_found":       {Thread: true},
-	"cannot_reply_to_message": {Thread: true},
-	"invalid_thread_ts":       {Thread: true},
+	"msg_too_long":            {Todo: defect, Alone: true},
+	"invalid_blocks":          {Todo: defect, Alone: true},
+	"msg_blocks_too_long":     {Todo: defect, Alone: true},
+	"thread_not_found":        {Thread: true, Alone: true},
+	"message_not_found":       {Thread: true, Alone: true},
+	"cannot_reply_to_message": {Thread: true, Alone: true},
+	"invalid_thread_ts":       {Thread: true, Alone: true},
 	"ratelimited":             {Retry: true},
 	"rate_limited":            {Retry: true},
 	"service_unavailable":     {Retry: true},

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,25 +88,17 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, a.body)
 }
 
-// newClient is a client of the double, with a clock that only its own pauses move. It is ahead of the
-// machine's, so that no deadline by it passes while the machine is busy.
-func newClient(t *testing.T, d *double, secret string) (*Client, *[]time.Duration) {
+// newClient is a client of the double.
+func newClient(t *testing.T, d *double, secret string) *Client {
 	t.Helper()
 	client, err := NewHTTP(d.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pauses []time.Duration
-	now := time.Now().Add(time.Hour)
 	return &Client{
 		HTTP: client, Channel: "C024BE91L",
 		Secret: func(context.Context, bool) (string, error) { return secret, nil },
-		Slot:   func(context.Context, string) error { return nil },
-		Sleep: func(_ context.Context, d time.Duration) {
-			pauses, now = append(pauses, d), now.Add(d)
-		},
-		Now: func() time.Time { return now },
-	}, &pauses
+	}
 }
 
 func clean(t *testing.T, err error) {
@@ -125,113 +116,125 @@ var ok = answer{body: `{"ok":true,"channel":"C024BE91L","ts":"1700000000.000100"
 
 func refusal(name string) answer { return answer{body: fmt.Sprintf(`{"ok":false,"error":%q}`, name)} }
 
-func TestPost_WebAPIAnswers(t *testing.T) {
-	seconds := func(all ...int) []time.Duration {
-		var d []time.Duration
-		for _, s := range all {
-			d = append(d, time.Duration(s)*time.Second)
-		}
-		return d
+// try posts a message once, and returns what Slack's refusal says of the next try.
+func try(t *testing.T, d *double, c *Client) (id string, refused Error, err error) {
+	t.Helper()
+	id, err = c.Post(t.Context(), Render(sample(notice.Changed, "high"), settings.English), "")
+	clean(t, err)
+	if len(d.requests) != 1 {
+		t.Errorf("%d tries, want 1: who calls keeps the rate", len(d.requests))
 	}
-	down := seconds(1, 2, 4, 8, 16, 30, 30)
+	var why *Error
+	if errors.As(err, &why) {
+		refused = *why
+		refused.Todo = ""
+	}
+	return id, refused, err
+}
+
+func TestPost_WebAPIAnswers(t *testing.T) {
+	limited := func(after string) answer { return answer{status: 429, header: map[string]string{"Retry-After": after}} }
 	for _, tc := range []struct {
-		name    string
-		answers []answer
-		tries   int
-		pauses  []time.Duration
-		err     string // empty: it is posted
+		name   string
+		answer answer
+		want   Error  // without what to do
+		err    string // empty: it is posted
 	}{
-		{"it is posted", []answer{ok}, 1, nil, ""},
-		{"the channel is unknown", []answer{refusal("channel_not_found")}, 1, nil,
+		{"it is posted", ok, Error{}, ""},
+		{"the channel is unknown", refusal("channel_not_found"), Error{Why: "channel_not_found"},
 			"post to Slack: channel_not_found: check notify.slack.channel; to a private channel the app must be invited"},
-		{"the app is not in the channel", []answer{refusal("not_in_channel")}, 1, nil,
+		{"the app is not in the channel", refusal("not_in_channel"), Error{Why: "not_in_channel"},
 			"post to Slack: not_in_channel: invite the app to the channel"},
-		{"the token is revoked", []answer{refusal("token_revoked")}, 1, nil,
+		{"the token is revoked", refusal("token_revoked"), Error{Why: "token_revoked", Auth: true},
 			"post to Slack: token_revoked: put the app's bot token into the secret"},
-		{"a scope is missing",
-			[]answer{{body: `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"none"}`}}, 1, nil,
-			"post to Slack: missing_scope: give the app the scope chat:write and install it again"},
-		{"an error that is not known", []answer{refusal("something_new")}, 1, nil, "post to Slack: something_new"},
-		{"an error that repeats the token", []answer{refusal(token)}, 1, nil, "post to Slack: an error without a name"},
-		{"an error that is a story", []answer{refusal("<!channel> read https://evil.example")}, 1, nil,
+		{"a scope is missing", answer{body: `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"none"}`},
+			Error{Why: "missing_scope"}, "post to Slack: missing_scope: give the app the scope chat:write and install it again"},
+		{"an error that is not known", refusal("something_new"), Error{Why: "something_new"}, "post to Slack: something_new"},
+		{"an error that repeats the token", refusal(token), Error{Why: "an error without a name"},
 			"post to Slack: an error without a name"},
-		{"no error and no success", []answer{{body: `{"ok":false}`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
-		{"rate limited in the body", []answer{refusal("ratelimited"), ok}, 2, seconds(1), ""},
-		{"service_unavailable passes", []answer{refusal("service_unavailable"), ok}, 2, seconds(1), ""},
-		{"internal_error passes", []answer{refusal("internal_error"), ok}, 2, seconds(1), ""},
-		{"fatal_error passes", []answer{refusal("fatal_error"), refusal("fatal_error"), ok}, 3, seconds(1, 2), ""},
-		{"400", []answer{{status: 400, body: "bad"}}, 1, nil, "post to Slack: HTTP status 400"},
-		{"403", []answer{{status: 403}}, 1, nil, "post to Slack: HTTP status 403"},
-		{"404", []answer{{status: 404}}, 1, nil, "post to Slack: HTTP status 404"},
-		{"410", []answer{{status: 410}}, 1, nil, "post to Slack: HTTP status 410"},
-		{"a redirect is not followed", []answer{{status: 302,
-			header: map[string]string{"Location": "https://evil.example/" + token}}}, 1, nil, "post to Slack: HTTP status 302"},
-		{"429 with Retry-After", []answer{{status: 429, header: map[string]string{"Retry-After": "30"}}, ok}, 2, seconds(30),
-			""},
-		{"429 with a Retry-After that is shorter than the pause", []answer{{status: 500}, {status: 500},
-			{status: 429, header: map[string]string{"Retry-After": "1"}}, ok}, 4, seconds(1, 2, 4), ""},
-		{"429 without Retry-After", []answer{{status: 429}, ok}, 2, seconds(1), ""},
-		{"429 with a Retry-After that is no number",
-			[]answer{{status: 429, header: map[string]string{"Retry-After": "soon"}}, ok}, 2, seconds(1), ""},
-		{"429 for longer than there is time", []answer{{status: 429, header: map[string]string{"Retry-After": "3600"}}}, 1,
-			nil, "post to Slack: too many messages (429)"},
-		{"500 passes", []answer{{status: 500, body: "<html>"}, ok}, 2, seconds(1), ""},
-		{"503 passes", []answer{{status: 503}, {status: 503}, ok}, 3, seconds(1, 2), ""},
-		{"503 stays", []answer{{status: 503}}, 8, down, "post to Slack: HTTP status 503"},
-		{"the connection is cut", []answer{{cut: true}, ok}, 2, seconds(1), ""},
-		{"garbage", []answer{{body: "<html>\x00\xff"}}, 1, nil, "post to Slack: an answer that is not Slack's"},
-		{"garbage that is JSON", []answer{{body: `[1,2]`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
-		{"half an answer", []answer{{body: `{"ok":true,"ts":"17`}}, 1, nil, "post to Slack: an answer that is not Slack's"},
-		{"nothing", []answer{{}}, 1, nil, "post to Slack: an answer that is not Slack's"},
+		{"an error that is a story", refusal("<!channel> read https://evil.example"), Error{Why: "an error without a name"},
+			"post to Slack: an error without a name"},
+		{"no error and no success", answer{body: `{"ok":false}`}, Error{Why: errNotSlack.Error()},
+			"post to Slack: an answer that is not Slack's"},
+		{"the blocks are wrong", refusal("invalid_blocks"), Error{Why: "invalid_blocks", Alone: true},
+			"post to Slack: invalid_blocks: a defect of Warder: report it"},
+		{"the thread is gone", refusal("thread_not_found"), Error{Why: "thread_not_found", Thread: true, Alone: true},
+			"post to Slack: thread_not_found"},
+		{"rate limited in the body", refusal("ratelimited"), Error{Why: "ratelimited", Retry: true},
+			"post to Slack: ratelimited"},
+		{"internal_error passes", refusal("internal_error"), Error{Why: "internal_error", Retry: true},
+			"post to Slack: internal_error"},
+		{"400", answer{status: 400, body: "bad"}, Error{Why: "HTTP status 400"}, "post to Slack: HTTP status 400"},
+		{"403", answer{status: 403}, Error{Why: "HTTP status 403"}, "post to Slack: HTTP status 403"},
+		{"a redirect is not followed", answer{status: 302,
+			header: map[string]string{"Location": "https://evil.example/" + token}}, Error{Why: "HTTP status 302"},
+			"post to Slack: HTTP status 302"},
+		{"429 with Retry-After", limited("30"),
+			Error{Why: "too many messages (429)", Retry: true, After: 30 * time.Second}, "post to Slack: too many messages (429)"},
+		{"429 without Retry-After", answer{status: 429}, Error{Why: "HTTP status 429", Retry: true},
+			"post to Slack: HTTP status 429"},
+		{"429 with a Retry-After that is no number", limited("soon"),
+			Error{Why: "too many messages (429), for an unknown time", Retry: true},
+			"post to Slack: too many messages (429), for an unknown time"},
+		{"500 passes", answer{status: 500, body: "<html>"}, Error{Why: "HTTP status 500", Retry: true},
+			"post to Slack: HTTP status 500"},
+		{"503 passes", answer{status: 503}, Error{Why: "HTTP status 503", Retry: true}, "post to Slack: HTTP status 503"},
+		{"garbage", answer{body: "<html>\x00\xff"}, Error{Why: errNotSlack.Error()},
+			"post to Slack: an answer that is not Slack's"},
+		{"garbage that is JSON", answer{body: `[1,2]`}, Error{Why: errNotSlack.Error()},
+			"post to Slack: an answer that is not Slack's"},
+		{"half an answer", answer{body: `{"ok":true,"ts":"17`}, Error{Why: errNotSlack.Error()},
+			"post to Slack: an answer that is not Slack's"},
+		{"nothing", answer{}, Error{Why: errNotSlack.Error()}, "post to Slack: an answer that is not Slack's"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := newDouble(t, tc.answers...)
-			c, pauses := newClient(t, d, token)
-			ctx, cancel := context.WithDeadline(t.Context(), c.Now().Add(15*time.Minute))
-			defer cancel()
-			id, err := c.Post(ctx, Render(sample(notice.Changed, "high"), settings.English), "")
-			clean(t, err)
+			d := newDouble(t, tc.answer)
+			id, refused, err := try(t, d, newClient(t, d, token))
 			if got := fmt.Sprint(err); err != nil && got != tc.err || err == nil && (tc.err != "" || id != "1700000000.000100") {
 				t.Errorf("Post = %q, %v; want error %q", id, err, tc.err)
 			}
-			if len(d.requests) != tc.tries || !slices.Equal(*pauses, tc.pauses) {
-				t.Errorf("%d tries with pauses %v, want %d with %v", len(d.requests), *pauses, tc.tries, tc.pauses)
+			if refused != tc.want {
+				t.Errorf("refused %+v, want %+v", refused, tc.want)
 			}
 		})
 	}
+	t.Run("the connection is cut", func(t *testing.T) {
+		d := newDouble(t, answer{cut: true})
+		if _, refused, err := try(t, d, newClient(t, d, token)); err == nil || !refused.Retry {
+			t.Errorf("refused %+v, %v", refused, err)
+		}
+	})
 }
 
 func TestPost_WebhookAnswers(t *testing.T) {
 	const replace = ": make a new webhook and put its address into the secret"
 	for _, tc := range []struct {
-		name    string
-		answers []answer
-		tries   int
-		err     string
+		name   string
+		answer answer
+		err    string
+		retry  bool
 	}{
-		{"it is posted", []answer{{body: "ok"}}, 1, ""},
-		{"invalid_payload", []answer{{status: 400, body: "invalid_payload"}}, 1, "post to Slack: HTTP status 400"},
-		{"action_prohibited", []answer{{status: 403, body: "action_prohibited"}}, 1, "post to Slack: HTTP status 403" +
-			replace},
-		{"no_service", []answer{{status: 404, body: "no_service"}}, 1, "post to Slack: HTTP status 404" + replace},
-		{"channel_is_archived", []answer{{status: 410, body: "channel_is_archived"}}, 1, "post to Slack: HTTP status 410" +
-			replace},
-		{"429", []answer{{status: 429, header: map[string]string{"Retry-After": "2"}}, {body: "ok"}}, 2, ""},
-		{"500 rollup_error", []answer{{status: 500, body: "rollup_error"}, {body: "ok"}}, 2, ""},
-		{"the connection is cut", []answer{{cut: true}, {body: "ok"}}, 2, ""},
-		{"a redirect is not followed", []answer{{status: 301, header: map[string]string{"Location": address}}}, 1,
-			"post to Slack: HTTP status 301"},
+		{"it is posted", answer{body: "ok"}, "", false},
+		{"invalid_payload", answer{status: 400, body: "invalid_payload"}, "post to Slack: HTTP status 400", false},
+		{"action_prohibited", answer{status: 403, body: "action_prohibited"}, "post to Slack: HTTP status 403" + replace,
+			false},
+		{"no_service", answer{status: 404, body: "no_service"}, "post to Slack: HTTP status 404" + replace, false},
+		{"channel_is_archived", answer{status: 410, body: "channel_is_archived"}, "post to Slack: HTTP status 410" + replace,
+			false},
+		{"429", answer{status: 429, header: map[string]string{"Retry-After": "2"}}, "post to Slack: too many messages (429)",
+			true},
+		{"500 rollup_error", answer{status: 500, body: "rollup_error"}, "post to Slack: HTTP status 500", true},
+		{"a redirect is not followed", answer{status: 301, header: map[string]string{"Location": address}},
+			"post to Slack: HTTP status 301", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := newDouble(t, tc.answers...)
-			c, _ := newClient(t, d, address)
-			id, err := c.Post(t.Context(), Render(sample(notice.Changed, "high"), settings.English), "")
-			clean(t, err)
+			d := newDouble(t, tc.answer)
+			id, refused, err := try(t, d, newClient(t, d, address))
 			if got := fmt.Sprint(err); id != "" || err != nil && got != tc.err || err == nil && tc.err != "" {
 				t.Errorf("Post = %q, %v; want error %q", id, err, tc.err)
 			}
-			if len(d.requests) != tc.tries {
-				t.Errorf("%d tries, want %d", len(d.requests), tc.tries)
+			if refused.Retry != tc.retry {
+				t.Errorf("refused %+v", refused)
 			}
 			if path := d.requests[0].URL.Path; path != "/services/T000/B000/SECRETPATH" {
 				t.Errorf("posted to %s", path)
@@ -251,7 +254,7 @@ func TestPost_Request(t *testing.T) {
 		{"in a thread, and shown in the channel", "1.1", map[string]string{"thread_ts": "1.1", "reply_broadcast": "true"}},
 	} {
 		d := newDouble(t, ok)
-		c, _ := newClient(t, d, token)
+		c := newClient(t, d, token)
 		if _, err := c.Post(t.Context(), post, tc.thread); err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +273,7 @@ func TestPost_Request(t *testing.T) {
 		}
 	}
 	d := newDouble(t, answer{body: "ok"})
-	c, _ := newClient(t, d, address)
+	c := newClient(t, d, address)
 	if _, err := c.Post(t.Context(), post, "1.1"); err != nil {
 		t.Fatal(err)
 	}
@@ -288,23 +291,22 @@ func TestPost_RefusedTokenIsReadOnceMore(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		secrets []string
-		answers []answer
+		answer  answer
 		reads   int
 		err     string
+		retry   bool
 	}{
-		{"it was replaced", []string{token, "xoxb-new"}, []answer{refusal("token_revoked"), ok}, 2, ""},
-		{"it is the same", []string{token, token}, []answer{refusal("token_revoked")}, 2, "token_revoked"},
-		{"the new one is not taken either", []string{token, "xoxb-new"}, []answer{refusal("invalid_auth")}, 2,
-			"invalid_auth"},
-		{"a webhook took the token's place", []string{token, address}, []answer{refusal("account_inactive"), {body: "ok"}}, 2,
-			""},
-		{"a webhook was replaced", []string{address, address + "2"}, []answer{{status: 404}, {body: "ok"}}, 2, ""},
-		{"what was no token is one now", []string{"tokn", token}, []answer{ok}, 2, ""},
-		{"nothing was wrong with it", []string{token}, []answer{ok}, 1, ""},
+		{"it was replaced", []string{token, "xoxb-new"}, refusal("token_revoked"), 2, "token_revoked", true},
+		{"it is the same", []string{token, token}, refusal("token_revoked"), 2, "token_revoked", false},
+		{"a webhook took the token's place", []string{token, address}, refusal("account_inactive"), 2, "account_inactive",
+			true},
+		{"a webhook was replaced", []string{address, address + "2"}, answer{status: 404}, 2, "404", true},
+		{"what was no token is one now", []string{"tokn", token}, ok, 2, "neither a bot token", true},
+		{"nothing was wrong with it", []string{token}, ok, 1, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := newDouble(t, tc.answers...)
-			c, _ := newClient(t, d, "")
+			d := newDouble(t, tc.answer)
+			c := newClient(t, d, "")
 			reads := 0
 			c.Secret = func(_ context.Context, again bool) (string, error) {
 				if again != (reads > 0) {
@@ -317,6 +319,10 @@ func TestPost_RefusedTokenIsReadOnceMore(t *testing.T) {
 			clean(t, err)
 			if reads != tc.reads || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("%d reads, %v", reads, err)
+			}
+			var refused *Error
+			if errors.As(err, &refused) && refused.Retry != tc.retry {
+				t.Errorf("%+v: worth another try: %t", refused, tc.retry)
 			}
 		})
 	}
@@ -334,7 +340,7 @@ func TestPost_MalformedSecretIsNotRepeated(t *testing.T) {
 		"https://%zzSECRETPATH":                           "no address of a Slack webhook",
 	} {
 		d := newDouble(t, ok)
-		c, _ := newClient(t, d, secret)
+		c := newClient(t, d, secret)
 		_, err := c.Post(t.Context(), Post{Text: "t"}, "")
 		clean(t, err)
 		if err == nil || !strings.Contains(err.Error(), want) || len(d.requests) > 0 {
@@ -342,7 +348,7 @@ func TestPost_MalformedSecretIsNotRepeated(t *testing.T) {
 		}
 	}
 	d := newDouble(t, ok)
-	c, _ := newClient(t, d, token)
+	c := newClient(t, d, token)
 	c.Channel = ""
 	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); err == nil ||
 		!strings.Contains(err.Error(), "notify.slack.channel") {
@@ -367,7 +373,7 @@ func TestPost_ConnectionErrorsHaveNoSecret(t *testing.T) {
 	for _, secret := range []string{token, address} {
 		d := newDouble(t, answer{hang: true})
 		for _, to := range []string{closed, d.URL} {
-			c, _ := newClient(t, d, secret)
+			c := newClient(t, d, secret)
 			if c.HTTP, err = NewHTTP(to); err != nil {
 				t.Fatal(err)
 			}
@@ -382,7 +388,7 @@ func TestPost_ConnectionErrorsHaveNoSecret(t *testing.T) {
 			}
 		}
 		// Whatever is wrong with a request, the library says so with the request's address.
-		c, _ := newClient(t, d, secret)
+		c := newClient(t, d, secret)
 		c.HTTP = &http.Client{Transport: refusing{}}
 		_, err := c.Post(t.Context(), Post{Text: "t"}, "")
 		clean(t, err)
@@ -403,32 +409,18 @@ func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("no way to %s", what)
 }
 
-func TestPost_NoSlotOrTime(t *testing.T) {
-	d := newDouble(t, answer{status: 500})
-	c, pauses := newClient(t, d, token)
-	var names []string
-	c.Slot = func(_ context.Context, name string) error {
-		names = append(names, name)
-		return nil
-	}
-	ctx, cancel := context.WithDeadline(t.Context(), c.Now().Add(10*time.Second))
-	defer cancel()
-	if _, err := c.Post(ctx, Post{Text: "t"}, ""); err == nil || len(d.requests) != 3 || len(*pauses) != 2 {
-		t.Errorf("%d tries, pauses %v, %v: want as many as fit into ten seconds", len(d.requests), *pauses, err)
-	}
-	if !slices.Equal(names, []string{"slack#C024BE91L", "slack#C024BE91L", "slack#C024BE91L"}) {
-		t.Errorf("slots %q: every try needs one", names)
-	}
-	full := errors.New("no slot")
-	c.Slot = func(context.Context, string) error { return full }
-	if _, err := c.Post(t.Context(), Post{Text: "t"}, ""); !errors.Is(err, full) || len(d.requests) != 3 {
-		t.Errorf("%d tries, %v", len(d.requests), err)
+func TestLimit(t *testing.T) {
+	d := newDouble(t, ok)
+	for secret, want := range map[string]string{token: "slack#C024BE91L", address: "slack#webhook"} {
+		if got, err := newClient(t, d, secret).Limit(t.Context()); err != nil || got != want {
+			t.Errorf("limit %q, %v; want %q", got, err, want)
+		}
 	}
 }
 
 func TestPost_ThreadNotFound(t *testing.T) {
 	d := newDouble(t, refusal("thread_not_found"))
-	c, _ := newClient(t, d, token)
+	c := newClient(t, d, token)
 	var refused *Error
 	if _, err := c.Post(t.Context(), Post{Text: "t"}, "1.1"); !errors.As(err, &refused) || !refused.Thread ||
 		refused.Retry {
@@ -438,7 +430,7 @@ func TestPost_ThreadNotFound(t *testing.T) {
 
 func TestThreads_TokenOnly(t *testing.T) {
 	for secret, want := range map[string]bool{token: true, address: false} {
-		c, _ := newClient(t, newDouble(t, ok), secret)
+		c := newClient(t, newDouble(t, ok), secret)
 		if got, err := c.Threads(t.Context()); got != want || err != nil {
 			t.Errorf("Threads = %t, %v", got, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ type Options struct {
 	Reader      string                                      // an address that is subscribed to both topics; may be empty
 	Synth       project.Synth                               // whose templates; those that are deployed when empty
 	Concurrency int                                         // events that a function handles at a time; 1 when 0
-	Unlistened  bool                                        // the topic starts no function
+	Unposted    bool                                        // nothing is posted to Slack
 	Configure   func(function string, f *settings.Function) // changes a function's settings; may be nil
 	Done        func(lambdahost.Result)                     // is called after each event of a function; may be nil
 	Posted      func(slackserver.Message)                   // is called for each message in Slack; may be nil
@@ -71,6 +72,7 @@ type Account struct {
 	root     project.Root
 	endpoint *endpoint.Handler
 	server   *http.Server
+	poster   *feeder // of the function that posts to Slack; nil without one
 }
 
 // Config is a configuration of AWS clients for the service at url.
@@ -220,7 +222,17 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	feeds := map[string][]string{}
 	for _, feed := range a.Stack.Feeds {
 		feeds[feed.Function] = append(feeds[feed.Function], feed.Queue)
-		feeders = append(feeders, a.newFeeder(feed, o.Stderr))
+		f := a.newFeeder(feed, o.Stderr)
+		if posts := slices.ContainsFunc(a.Stack.Functions, func(f stack.Function) bool {
+			set, err := f.Settings()
+			return f.Name == feed.Function && err == nil && set.Slack.On()
+		}); posts {
+			a.poster = f
+			if o.Unposted {
+				continue
+			}
+		}
+		feeders = append(feeders, f)
 	}
 	wake := func() {
 		for _, f := range feeders {
@@ -244,8 +256,7 @@ func Start(ctx context.Context, o Options) (_ *Account, err error) {
 	}
 	a.endpoint = endpoint.New(endpoint.Config{
 		Moto: a.Moto, EventBridge: a.EventBridge, Lambda: a.Lambda, Account: moto.AccountID, Region: Region, Functions: keys,
-		Listeners: listeners, Unlistened: o.Unlistened, Environments: environments,
-		Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
+		Listeners: listeners, Environments: environments, Deployed: deployed(a.Stack), Keys: a.Stack.Keys,
 		Policies: a.Stack.Policies, Roles: roles, Queued: wake, Feeds: feeds,
 		Mailed: func(request, answer []byte) {
 			if m := readMail(request, answer); o.Mailed != nil && m.To != "" {

@@ -115,6 +115,27 @@ func (f *feeder) run(ctx context.Context) {
 	}
 }
 
+// Posted waits until everything that was published is in Slack: it takes about a message a second.
+func (a *Account) Posted(ctx context.Context) error {
+	for a.poster != nil {
+		if err := a.Idle(ctx); err != nil {
+			return err
+		}
+		a.poster.mu.Lock()
+		left := len(a.poster.waiting)
+		a.poster.mu.Unlock()
+		if left == 0 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second / 4):
+		}
+	}
+	return nil
+}
+
 // hand hands over what is in the queue.
 func (f *feeder) hand(ctx context.Context) error {
 	var event events.SQSEvent

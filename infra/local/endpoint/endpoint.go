@@ -68,7 +68,6 @@ type Config struct {
 	Region      string
 	Functions   map[string]string // name of the function by the access key that it was given
 	Listeners   []Listener        // functions that subscribe topics
-	Unlistened  bool              // no topic starts them
 	// Environments are the functions' environments, by the function's name, and Deployed the stacks
 	// that they are of.
 	Environments map[string]map[string]string

@@ -65,7 +65,7 @@ func (h *Handler) publish(ctx context.Context, req request) answer {
 		h.queued()
 	}
 	for _, listener := range h.listeners() {
-		if h.Unlistened || listener.Topic != req.form.Get("TopicArn") {
+		if listener.Topic != req.form.Get("TopicArn") {
 			continue
 		}
 		event, err := json.Marshal(map[string]any{"Records": []record{newRecord(listener, req.form, published.ID)}})

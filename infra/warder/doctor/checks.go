@@ -398,9 +398,8 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 		}
 	}
 	for _, c := range d.Controls {
-		function := fmt.Sprintf("lambda arn:%s:lambda:%s:%s:function:%s", d.partition, at.Region, d.id,
-			settings.FunctionName(c.ID))
-		if !elsewhere && names(c, control.Slack) && d.Settings.Notify.Slack.On() && !subscribed[function] {
+		posts := names(c, control.Slack) && d.Settings.Notify.Slack.On() || names(c, control.Mail) && d.Settings.Notify.SES.On()
+		if !elsewhere && c.Subscribes && posts && !subscribed["sqs "+strings.ToLower(d.feed(at, c))] {
 			l.problem(redeploy, "%s is not subscribed", c.ID)
 		}
 	}
@@ -410,6 +409,17 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 	}
 	l.ok("%s", terminal.Count(confirmed, "subscriber"))
 	return nil
+}
+
+// feed is the ARN of the queue that feeds a tool, in the region of the topic; empty if the hub has none.
+func (d *doctor) feed(topic arn.ARN, c control.Control) string {
+	for _, id := range d.stacks[0].of("AWS::SQS::Queue") {
+		if strings.HasPrefix(strings.ToLower(id), strings.ReplaceAll(c.ID, "-", "")+"queue") {
+			url := d.stacks[0].physical[id]
+			return fmt.Sprintf("arn:%s:sqs:%s:%s:%s", d.partition, topic.Region, d.id, url[strings.LastIndex(url, "/")+1:])
+		}
+	}
+	return ""
 }
 
 // masked is an endpoint by which its owner knows it, and others learn little.

@@ -102,6 +102,7 @@ const (
 		"Failed":{"Type":"AWS::SQS::Queue","Properties":{}},
 		"Undelivered":{"Type":"AWS::SQS::Queue","Properties":{}},
 		"Drills":{"Type":"AWS::SQS::Queue","Properties":{}},
+		"PostToSlackQueue1234ABCD":{"Type":"AWS::SQS::Queue","Properties":{}},
 		"DetachRetry":{"Type":"AWS::Lambda::EventInvokeConfig",
 			"Properties":{"DestinationConfig":{"OnFailure":{"Destination":{"Fn::GetAtt":["Failed","Arn"]}}}}},
 		"DetachRule1":{"Type":"AWS::Events::Rule","Properties":{"State":"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
@@ -174,7 +175,8 @@ func newWorld(t *testing.T) *world {
 			hub: {name: "warder", template: hubTemplate, status: "UPDATE_COMPLETE", resources: map[string]string{
 				"Notices": "arn:aws:sns:us-east-1:" + id + ":warder-Notices", "Failed": "https://sqs/failed",
 				"Undelivered": "https://sqs/undelivered", "Drills": "https://sqs/drills",
-				"DetachRule1": "warder-DetachRule1", "DetachSchedule": "warder-DetachSchedule",
+				"PostToSlackQueue1234ABCD": "https://sqs/slack",
+				"DetachRule1":              "warder-DetachRule1", "DetachSchedule": "warder-DetachSchedule",
 				"LoginBus": "warder|warder-LoginBus", "Bus": "warder", "Alarms": "warder-Alarms",
 			}},
 			eu: {name: "warder-eu-west-1", template: regionTemplate, status: "CREATE_COMPLETE", resources: map[string]string{
@@ -215,8 +217,8 @@ func newWorld(t *testing.T) *world {
 		subscribed: []snstypes.Subscription{
 			{Protocol: aws.String("email"), Endpoint: aws.String(mail), SubscriptionArn: aws.String("arn:s1")},
 			{
-				Protocol:        aws.String("lambda"),
-				Endpoint:        aws.String("arn:aws:lambda:us-east-1:" + id + ":function:warder-post-to-slack"),
+				Protocol:        aws.String("sqs"),
+				Endpoint:        aws.String("arn:aws:sqs:us-east-1:" + id + ":slack"),
 				SubscriptionArn: aws.String("arn:s2"),
 			},
 		},

@@ -289,7 +289,7 @@ func Run(t *testing.T, store ledger.Store) {
 	})
 
 	run("of many first messages of a thread one becomes its root", onlyRoot)
-	run("many who ask for a slot at once get times apart, none of them lost", slotsApart)
+	run("of many who ask at once no more are allowed than the limit", allowedOnce)
 
 	// DynamoDB answers at most 1 MB at a time
 	// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html).
@@ -361,7 +361,7 @@ func contents(c check) {
 	c.equal(map[string]ledger.Breaker{"control": {Since: noon, Steps: []string{"step"}}}, contents.Breakers)
 }
 
-// onlyRoot and slotsApart test what many processes at once do with threads and slots: it rests on the
+// onlyRoot and allowedOnce test what many processes at once do with threads and rates: it rests on the
 // store's conditional writes.
 func onlyRoot(c check) {
 	ctx, l := c.Context(), ledger.New(c.store)
@@ -388,24 +388,26 @@ func onlyRoot(c check) {
 	c.equal(int32(1), begun.Load())
 }
 
-func slotsApart(c check) {
-	got := make([]time.Time, 12)
+func allowedOnce(c check) {
 	var posters sync.WaitGroup
-	for i := range got {
+	var allowed atomic.Int32
+	for range 12 {
 		posters.Go(func() {
-			at, err := ledger.New(c.store).Slot(c.Context(), "crowd", time.Second, noon)
+			wait, err := ledger.New(c.store).Allow(c.Context(), "crowd", 3, time.Second, noon)
 			if err != nil {
 				c.Error(err)
 			}
-			got[i] = at
+			if wait == 0 {
+				allowed.Add(1)
+			} else if wait > time.Second {
+				c.Errorf("wait %s", wait)
+			}
 		})
 	}
 	posters.Wait()
-	slices.SortFunc(got, time.Time.Compare)
-	for i, at := range got {
-		if want := noon.Add(time.Duration(i) * time.Second); !at.Equal(want) {
-			c.Errorf("slot %d is at %s, want %s", i, at, want)
-		}
+	// Who meets too many others at once is to ask again.
+	if n := allowed.Load(); n < 1 || n > 3 {
+		c.Errorf("%d of 12 were allowed, want at most 3", n)
 	}
 }
 
