@@ -87,7 +87,9 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	t := &turn{poster: p, answer: &a, holder: invocation(ctx), items: p.arrange(ctx, &a, records)}
 	if err := t.run(ctx); err != nil {
 		a.Blame(err)
-		t.leave(ctx, feed.Soon)
+		for _, i := range t.items {
+			p.Feed.Fail(ctx, &a.Answer, nil, i.records...)
+		}
 	}
 	if a.Posted > 0 {
 		a.Outcome = "posted"

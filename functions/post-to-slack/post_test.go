@@ -120,6 +120,7 @@ type fixture struct {
 	slack   http.Handler // the channel, or what a test puts in its place
 	log     bytes.Buffer
 	secret  string
+	denied  error // instead of the secret
 	made    int // invocations
 }
 
@@ -148,7 +149,7 @@ func (w *fixture) poster() *poster {
 		Feed: feed.Feed{Queue: &w.queue, Ledger: l, Account: account, Now: w.queue.Now, Log: log},
 		Client: &slack.Client{
 			HTTP: &http.Client{Transport: w}, Channel: "C024BE91L",
-			Secret: func(context.Context, bool) (string, error) { return w.secret, nil },
+			Secret: func(context.Context, bool) (string, error) { return w.secret, w.denied },
 		},
 	}
 }
@@ -539,6 +540,26 @@ func TestPost_SlackIsDown(t *testing.T) {
 	}
 	if n := w.queue.Received(); n > 100 { // of the 200 after which it would count as failed
 		t.Errorf("a message was handed over %d times", n)
+	}
+}
+
+// While the secret cannot be read, each message is tried ever more rarely, and none is given up within a day.
+func TestPost_NoSecret(t *testing.T) {
+	w := newFixture()
+	denied := errors.New("denied")
+	w.denied = denied
+	for i := range 3 {
+		w.put(t, message(fmt.Sprint("n", i), fmt.Sprint("t", i), notice.Alert))
+	}
+	for begin := w.clock.Now(); w.clock.Now().Sub(begin) < 24*time.Hour; {
+		if a := w.turn(t); !errors.Is(a.Fault(), denied) {
+			t.Fatalf("%+v, %v", a, a.Fault())
+		}
+		w.clock.Sleep(t.Context(), w.queue.Next().Sub(w.clock.Now()))
+	}
+	w.denied = nil
+	if sum, err := w.settle(t); err != nil || sum.Posted != 3 || w.queue.Received() > 150 {
+		t.Errorf("%+v, %v, handed over %d times", sum, err, w.queue.Received())
 	}
 }
 
