@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
@@ -86,6 +87,16 @@ func (p *planner) sweep(ctx context.Context) ([]remediation.Finding, error) {
 			Advice: i18n.T("Sign in as root, check under Security credentials when the key was last used, move what uses " +
 				"it to a role, make the key inactive, then delete it."),
 			Handling: remediation.Handling{Once: remediation.Once{Key: "root access key", For: remediation.Weekly}},
+		})
+	}
+	if out.SummaryMap[string(types.SummaryKeyTypeAccountSigningCertificatesPresent)] > 0 {
+		findings = append(findings, remediation.Finding{
+			Subject: subject, Title: i18n.T("Root user has a signing certificate"), Severity: control.High,
+			Text: i18n.T("The root user of the account has a signing certificate, a credential that does not end by itself. " +
+				"This notice repeats weekly until it is deleted."),
+			Advice: i18n.T("Sign in as root and delete the certificate under Security credentials. It is for old SOAP " +
+				"interfaces, and no policy of the account can limit it."),
+			Handling: remediation.Handling{Once: remediation.Once{Key: "root signing certificate", For: remediation.Weekly}},
 		})
 	}
 	// A member account whose root credentials were removed centrally has no password that MFA could guard. The summary of

@@ -16,6 +16,7 @@ import (
 	alertwarderchange "github.com/warder-aws/warder/functions/alert-warder-change"
 	closepublicbucket "github.com/warder-aws/warder/functions/close-public-bucket"
 	containexposedkey "github.com/warder-aws/warder/functions/contain-exposed-key"
+	deactivateoldcredential "github.com/warder-aws/warder/functions/deactivate-old-credential"
 	deactivatestaleaccesskey "github.com/warder-aws/warder/functions/deactivate-stale-access-key"
 	deactivateunusedaccesskey "github.com/warder-aws/warder/functions/deactivate-unused-access-key"
 	deleterootaccesskey "github.com/warder-aws/warder/functions/delete-root-access-key"
@@ -43,6 +44,7 @@ var Controls = map[string]handler.Control{
 	"alert-warder-change":          alertwarderchange.Control,
 	"close-public-bucket":          closepublicbucket.Control,
 	"contain-exposed-key":          containexposedkey.Control,
+	"deactivate-old-credential":    deactivateoldcredential.Control,
 	"deactivate-stale-access-key":  deactivatestaleaccesskey.Control,
 	"deactivate-unused-access-key": deactivateunusedaccesskey.Control,
 	"delete-root-access-key":       deleterootaccesskey.Control,

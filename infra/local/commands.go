@@ -75,7 +75,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		}
 		return c.run(script{s, t}, args)
 	}
-	all["ago"] = scriptCommand{"DAYS aws iam create-access-key …", 3, script.ago}
+	all["ago"] = scriptCommand{"DAYS aws iam create-access-key …, or another credential", 3, script.ago}
 	all["as"] = scriptCommand{"KEY aws …", 3, func(sc script, args []string) (string, error) {
 		return sc.call(sc.account.URL, args[0], args[2:])
 	}}
@@ -208,9 +208,11 @@ func shellWords(args []string) string {
 	return strings.Join(words, " ")
 }
 
-var createdKey = regexp.MustCompile(`<AccessKeyId>(\w+)</AccessKeyId>`)
+var createdKey = regexp.MustCompile(
+	`<(AccessKeyId|ServiceSpecificCredentialId|SSHPublicKeyId|CertificateId)>(\w+)</`,
+)
 
-// ago creates an access key and makes it older.
+// ago creates an access key, or another credential of a user, and makes it older.
 func (s script) ago(args []string) (string, error) {
 	days, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -223,10 +225,15 @@ func (s script) ago(args []string) (string, error) {
 	}
 	key := createdKey.FindStringSubmatch(out)
 	if key == nil {
-		return "", errors.New("no access key was created")
+		return "", errors.New("no credential was created")
 	}
-	created := time.Now().AddDate(0, 0, -days).Add(-time.Minute)
-	if err := s.account.Age(s.ctx, moto.Age{AccessKey: key[1], Created: created}); err != nil {
+	age := moto.Age{Created: time.Now().AddDate(0, 0, -days).Add(-time.Minute)}
+	if key[1] == "AccessKeyId" {
+		age.AccessKey = key[2]
+	} else {
+		age.Credential = key[2]
+	}
+	if err := s.account.Age(s.ctx, age); err != nil {
 		return "", err
 	}
 	_, _, err = s.settle() // that there is a new key is another step

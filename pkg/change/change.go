@@ -149,7 +149,8 @@ type Tagged interface {
 // Hint is all of the change's target that a message may show.
 func Hint(c Change) string {
 	switch c.Kind {
-	case AccessKeyStatus, AccessKeyDeletion, AccessKeyRotation, RootKeyDeletion:
+	case AccessKeyStatus, AccessKeyDeletion, AccessKeyRotation, RootKeyDeletion,
+		ServiceCredentialStatus, SSHKeyStatus, SigningCertificateStatus:
 		return KeyHint(c.Target)
 	}
 	return c.Target

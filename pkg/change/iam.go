@@ -58,6 +58,14 @@ type IAM interface {
 
 	MFA
 
+	CredentialAPI
+	UpdateServiceSpecificCredential(context.Context, *iam.UpdateServiceSpecificCredentialInput,
+		...func(*iam.Options)) (*iam.UpdateServiceSpecificCredentialOutput, error)
+	UpdateSSHPublicKey(context.Context, *iam.UpdateSSHPublicKeyInput,
+		...func(*iam.Options)) (*iam.UpdateSSHPublicKeyOutput, error)
+	UpdateSigningCertificate(context.Context, *iam.UpdateSigningCertificateInput,
+		...func(*iam.Options)) (*iam.UpdateSigningCertificateOutput, error)
+
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
 	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput,
@@ -67,7 +75,7 @@ type IAM interface {
 // ForIAM returns a registry of every kind of IAM change.
 func ForIAM(api IAM) Registry {
 	named := func(name string) iamKind { return iamKind{name: name, iam: api} }
-	return NewRegistry(
+	return NewRegistry(append(credentialKinds(named),
 		accessKeyStatus{named(AccessKeyStatus)},
 		accessKeyDeletion{iamKind: named(AccessKeyDeletion)},
 		managedUserPolicy{named(ManagedUserPolicy)},
@@ -78,7 +86,7 @@ func ForIAM(api IAM) Registry {
 		quarantineGroup{groupMembership{named(QuarantineGroup)}},
 		mfaLift{named(MFALift)},
 		roleSessions{named(RoleSessions)},
-	)
+	)...)
 }
 
 // iamKind is embedded in the kinds of IAM, whose changes can be reverted but for one.

@@ -92,7 +92,7 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 	}
 	if len(f.Changes) > 0 {
 		f.Changes = changesOf(&entry)
-		entry.Case = f.key()
+		entry.Case = cmp.Or(f.Key, f.key())
 	}
 	rename(r.Runner, &entry, name)
 	if f.held != nil {

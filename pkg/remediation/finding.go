@@ -112,6 +112,9 @@ type Handling struct {
 	Once         Once // keeps notices about the same from being repeated
 	// Alike is what alerts have in common, beside their title, that are limited when there are many; empty for nothing.
 	Alike string
+	// Key is the key of the open case that the finding goes on with, although it is not about all of that any more: the
+	// days that its owner has go on. It is empty for a finding whose changes name its case.
+	Key string
 	// Former has whoever was the owner before notified, if the call of the event changed the owner.
 	Former bool
 	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none

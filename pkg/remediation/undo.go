@@ -235,6 +235,9 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 		return err
 	}
 	why, err := u.refuses(ctx, inverse, recorded)
+	if err == nil && why == "" {
+		why, err = u.touched(ctx, steps)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -442,6 +445,25 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 		}
 		if why, err := notNow(ctx, kind, step.Change); err != nil || why != "" {
 			return why, err
+		}
+	}
+	return "", nil
+}
+
+// touched says which credential people have switched or reset since it was made inactive, the empty string if none: a
+// reset one has another secret, and looks as it was left.
+func (u *Undoer) touched(ctx context.Context, steps []*ledger.Step) (string, error) {
+	for _, step := range steps {
+		if !change.IsCredential(step.Kind) || step.Status == ledger.Undone {
+			continue
+		}
+		touched, err := u.Ledger.CredentialTouched(ctx, step.Target, u.Now())
+		if err != nil {
+			return "", err
+		}
+		if touched.At.After(step.At) {
+			return fmt.Sprintf("the resource has changed since: somebody switched or reset the credential %s of %s on %s: if it "+
+				"is still wanted, activate it by hand", change.Hint(step.Change), step.Subject, i18n.Minute(touched.At)), nil
 		}
 	}
 	return "", nil

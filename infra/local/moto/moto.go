@@ -179,13 +179,15 @@ func (s *Server) Close() {
 	<-s.done
 }
 
-// Age sets back the creation of a user or of an access key, or the last use of an access key.
-// Exactly one of User and AccessKey is set; a zero time leaves what it would set as it is.
+// Age sets back the creation of a user, of an access key or of another credential, or the last use of an access key.
+// Exactly one of User, AccessKey and Credential is set; a zero time leaves what it would set as it is.
 type Age struct {
-	User      string    `json:"user,omitempty"`
-	AccessKey string    `json:"accessKey,omitempty"`
-	Created   time.Time `json:"created,omitzero"`
-	LastUsed  time.Time `json:"lastUsed,omitzero"`
+	User      string `json:"user,omitempty"`
+	AccessKey string `json:"accessKey,omitempty"`
+	// Credential is the id of a service-specific credential, an SSH public key or a signing certificate.
+	Credential string    `json:"credential,omitempty"`
+	Created    time.Time `json:"created,omitzero"`
+	LastUsed   time.Time `json:"lastUsed,omitzero"`
 }
 
 // Age makes a user or an access key look older than it is.

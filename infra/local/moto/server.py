@@ -19,7 +19,8 @@ from outside: the local account's front is the only client of this server.
 
   POST /_warder/age     {"user": name, "accessKey": id, "created": time, "lastUsed": time}
                         sets back CreateDate of a user or of an access key, or the key's
-                        last use, so that a key of 91 days exists on the first day
+                        last use, so that a key of 91 days exists on the first day;
+                        with {"credential": id} that of another credential of a user
   POST /_warder/users   {name: {"created": time, "tags": {}, "attached": [arn], "boundary": arn,
                         "keys": [{"id": id, "status": "Active", "created": time, "used": time}]}}
                         makes users as they would be after years, thousands in one call
@@ -55,7 +56,7 @@ from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.dynamodb.models import DynamoDBBackend  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
-from moto.iam.exceptions import EntityAlreadyExists  # noqa: E402
+from moto.iam.exceptions import EntityAlreadyExists, NotFoundException  # noqa: E402
 from moto.iam.models import (  # noqa: E402
     AccessKeyLastUsed,
     IAMBackend,
@@ -231,8 +232,30 @@ def list_service_specific_credentials(self):
     )
 
 
+def find_service_credential(self):
+    user, wanted = (
+        self.backend.get_user(self._get_param("UserName")),
+        self._get_param("ServiceSpecificCredentialId"),
+    )
+    for key in SERVICE_CREDENTIALS.get(user.id, []):
+        if key["ServiceSpecificCredentialId"] == wanted:
+            return key
+    raise NotFoundException("No such credential " + wanted + " exists")
+
+
+def update_service_specific_credential(self):
+    find_service_credential(self)["Status"] = self._get_param("Status")
+    return EmptyResult()
+
+
+def reset_service_specific_credential(self):
+    return ActionResult({"ServiceSpecificCredential": find_service_credential(self)})
+
+
 IamResponse.create_service_specific_credential = create_service_specific_credential
 IamResponse.list_service_specific_credentials = list_service_specific_credentials
+IamResponse.update_service_specific_credential = update_service_specific_credential
+IamResponse.reset_service_specific_credential = reset_service_specific_credential
 
 # There are no machines here, and no sessions but those that /_warder/session starts: moto knows
 # neither. They are kept by region and id for as long as they last.
@@ -294,10 +317,28 @@ def find_key(access_key_id):
     return user, user.get_access_key_by_id(access_key_id)
 
 
+def age_credential(wanted, created):
+    for user in iam().users.values():
+        for key in SERVICE_CREDENTIALS.get(user.id, []):
+            if key["ServiceSpecificCredentialId"] == wanted:
+                key["CreateDate"] = created
+                return {}
+        for key in user.ssh_public_keys:
+            if key.ssh_public_key_id == wanted:
+                key.upload_date = created
+                return {}
+        if wanted in user.signing_certificates:
+            user.signing_certificates[wanted].upload_date = created
+            return {}
+    raise KeyError("no credential " + repr(wanted))
+
+
 def age(request):
     if name := request.get("user"):
         iam().get_user(name).create_date = parse_time(request["created"])
         return {}
+    if name := request.get("credential"):
+        return age_credential(name, parse_time(request["created"]))
     _, key = find_key(request.get("accessKey", ""))
     if key is None:
         raise KeyError("no access key " + repr(request.get("accessKey")))

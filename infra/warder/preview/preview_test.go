@@ -220,7 +220,7 @@ func TestReads(t *testing.T) {
 		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
 		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
 		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices", "iam:ListRoles",
-		"iam:ListServiceSpecificCredentials",
+		"iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates",
 		"iam:ListUserPolicies", "iam:ListUsers",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",

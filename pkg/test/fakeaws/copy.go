@@ -31,6 +31,7 @@ func clone(s State) State {
 func (u User) clone() User {
 	u.Created, u.Tags, u.Keys = utc(u.Created), values(u.Tags, same), list(u.Keys, Key.clone)
 	u.Attached, u.Services = list(u.Attached, same), list(u.Services, ServiceKey.clone)
+	u.SSH, u.Signing = list(u.SSH, Uploaded.clone), list(u.Signing, Uploaded.clone)
 	u.Inline, u.Groups, u.MFA = values(u.Inline, same), list(u.Groups, same), list(u.MFA, same)
 	if u.Password != nil {
 		u.Password = &Password{utc(u.Password.Created), utc(u.Password.Used)}
@@ -43,8 +44,13 @@ func (k Key) clone() Key {
 }
 
 func (k ServiceKey) clone() ServiceKey {
-	k.Expires = utc(k.Expires)
+	k.Created, k.Expires = utc(k.Created), utc(k.Expires)
 	return k
+}
+
+func (u Uploaded) clone() Uploaded {
+	u.Created = utc(u.Created)
+	return u
 }
 
 func (g Group) clone() Group {

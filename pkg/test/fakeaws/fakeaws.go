@@ -70,14 +70,25 @@ type User struct {
 	Password *Password           `json:"password,omitempty"`
 	MFA      []string            `json:"mfa,omitempty"` // serial numbers of its MFA devices
 	Services []ServiceKey        `json:"services,omitempty"`
+	SSH      []Uploaded          `json:"ssh,omitempty"`          // its SSH public keys
+	Signing  []Uploaded          `json:"certificates,omitempty"` // its signing certificates
 }
 
-// ServiceKey is a service-specific credential. A zero Expires means that it never does.
+// ServiceKey is a service-specific credential. A zero Expires means that it never does; without Created it is as old as
+// its user.
 type ServiceKey struct {
 	ID      string    `json:"id"`
 	Service string    `json:"service"` // such as "bedrock.amazonaws.com"
 	Status  string    `json:"status"`
+	Created time.Time `json:"created,omitzero"`
 	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Uploaded is an SSH public key or a signing certificate.
+type Uploaded struct {
+	ID      string    `json:"id"`
+	Status  string    `json:"status"`
+	Created time.Time `json:"created"`
 }
 
 // Password is a console password. A zero Used means that nobody signed in with it.

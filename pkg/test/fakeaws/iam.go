@@ -100,7 +100,8 @@ func (c call) CreateUser(in *iam.CreateUserInput) (any, error) {
 // DeleteUser deletes a user on whom there is nothing any more
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUser.html).
 func (c call) DeleteUser(user *User, in *iam.DeleteUserInput) (any, error) {
-	if len(user.Keys)+len(user.Attached)+len(user.Inline)+len(user.Groups) > 0 || user.Password != nil {
+	if len(user.Keys)+len(user.Attached)+len(user.Inline)+len(user.Groups) > 0 || user.Password != nil ||
+		len(user.Services)+len(user.SSH)+len(user.Signing) > 0 {
 		return nil, &types.DeleteConflictException{Message: new("Cannot delete entity, must delete its things first.")}
 	}
 	delete(c.state.Users, *in.UserName)
@@ -222,25 +223,6 @@ func metadata(user *string, keys []Key) (listed []types.AccessKeyMetadata) {
 
 func (call) ListAccessKeys(user *User, in *iam.ListAccessKeysInput) (any, error) {
 	return &iam.ListAccessKeysOutput{AccessKeyMetadata: metadata(in.UserName, user.Keys)}, nil
-}
-
-// ListServiceSpecificCredentials lists those of a user, for one service if that is given.
-func (call) ListServiceSpecificCredentials(user *User, in *iam.ListServiceSpecificCredentialsInput) (any, error) {
-	out := &iam.ListServiceSpecificCredentialsOutput{}
-	for _, key := range user.Services {
-		if in.ServiceName != nil && *in.ServiceName != key.Service {
-			continue
-		}
-		listed := types.ServiceSpecificCredentialMetadata{
-			UserName: in.UserName, ServiceSpecificCredentialId: new(key.ID), ServiceName: new(key.Service),
-			Status: types.StatusType(key.Status), CreateDate: new(user.Created),
-		}
-		if !key.Expires.IsZero() {
-			listed.ExpirationDate = new(key.Expires)
-		}
-		out.ServiceSpecificCredentials = append(out.ServiceSpecificCredentials, listed)
-	}
-	return out, nil
 }
 
 // Where and what for keys were used.
