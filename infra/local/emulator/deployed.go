@@ -44,8 +44,13 @@ func (o Options) deployedWith(data []byte) ([]byte, error) {
 		r, _ := r.(map[string]any)
 		properties, _ := r["Properties"].(map[string]any)
 		if name, _ := properties["FunctionName"].(string); r["Type"] == "AWS::Lambda::Function" {
-			tool := tools[name]
-			properties["Environment"] = texts(properties["Environment"], func(s string) string { return o.set(s, tool) })
+			tool, reached := tools[name], false
+			texts(properties["Environment"], func(s string) string {
+				reached = reached || strings.Contains(s, `"reach":`)
+				return s
+			})
+			properties["Environment"] = texts(properties["Environment"],
+				func(s string) string { return o.set(s, tool, reached) })
 		}
 	}
 	if o.Reader != "" {
@@ -61,10 +66,10 @@ func (o Options) deployedWith(data []byte) ([]byte, error) {
 	return json.Marshal(template)
 }
 
-// set sets the mode and who is reached in a part of a function's settings.
-func (o Options) set(text string, tool bool) string {
+// set sets the mode in a part of a function's settings, and who is reached unless they say so.
+func (o Options) set(text string, tool, reached bool) string {
 	head := modeOf.FindString(text)
-	if head != "" && (o.Reader != "" || o.Mode == string(control.Enforce)) && !strings.Contains(text, `"reach":`) {
+	if head != "" && !reached && (o.Reader != "" || o.Mode == string(control.Enforce)) {
 		text = head + `"reach":{"all":true},` + strings.TrimPrefix(text, head)
 	}
 	if o.Mode == "" {
