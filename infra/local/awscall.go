@@ -52,7 +52,7 @@ func pascal(kebab string) string {
 	for part := range strings.SplitSeq(kebab, "-") {
 		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
-	return strings.ReplaceAll(name.String(), "Mfa", "MFA")
+	return strings.NewReplacer("Mfa", "MFA", "Ssh", "SSH").Replace(name.String())
 }
 
 // fields are the parts of a shorthand value: Key=owner,Value=alice.

@@ -179,6 +179,7 @@ func (c choices) parameters(id string) map[string]any {
 		"detach-direct-policy":         {"graceDays": c.grace},
 		"require-permissions-boundary": {"graceDays": c.grace},
 		"require-mfa":                  {"graceDays": c.grace},
+		"deactivate-old-credential":    {"graceDays": c.grace},
 		"delete-root-access-key":       {"accounts": []string{member}, "delete": true, "graceDays": c.grace},
 	}
 	if c.moveAccess {
