@@ -161,6 +161,7 @@ is an operation that is not reported yet, with the severity that it will have.
 	}
 	fmt.Fprintf(&b, "| nobody yet | %d |\n| nobody, for the reason given | %d |\n", counts[operation.Later],
 		counts[operation.None])
+	b.WriteString(sourcesTable(t))
 	b.WriteString(techniquesTable(t))
 	service := ""
 	for _, o := range operation.All() {
