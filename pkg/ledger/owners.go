@@ -16,9 +16,10 @@ type Owner struct {
 // Is reports whether it is the same owner.
 func (o Owner) Is(other Owner) bool { return o.Address == other.Address && o.Slack == other.Slack }
 
-// KeepOwner remembers who answers for the user of the unique id, unless something later is known.
-func (l *Ledger) KeepOwner(ctx context.Context, userID string, o Owner) error {
-	_, err := revise(ctx, l, owners, userID, func(known *Owner, found bool) (Item, bool, error) {
+// KeepOwner remembers who answers for the user of the unique id, unless something later is known. Of a user whom
+// nothing is known of yet, which is tried first if fresh says so, it is one call.
+func (l *Ledger) KeepOwner(ctx context.Context, userID string, o Owner, fresh bool) error {
+	keep := func(known *Owner, found bool) (Item, bool, error) {
 		if found && (known.Is(o) || known.At.After(o.At)) {
 			return Item{}, false, nil
 		}
@@ -28,7 +29,12 @@ func (l *Ledger) KeepOwner(ctx context.Context, userID string, o Owner) error {
 		}
 		*known = kept
 		return Item{Expires: o.At.Add(taggingTime)}, true, nil
-	})
+	}
+	if fresh {
+		_, _, err := rewrite(ctx, l, owners, userID, Owner{}, 0, keep)
+		return err
+	}
+	_, err := revise(ctx, l, owners, userID, keep)
 	return err
 }
 

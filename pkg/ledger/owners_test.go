@@ -1,12 +1,19 @@
 package ledger_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
 func TestKeepOwner(t *testing.T) {
+	for _, fresh := range []bool{false, true} { // what is taken for new wrongly is as well
+		t.Run(fmt.Sprintf("fresh=%t", fresh), func(t *testing.T) { testKeepOwner(t, fresh) })
+	}
+}
+
+func testKeepOwner(t *testing.T, fresh bool) {
 	_, l := memory()
 	for i, tc := range []struct {
 		keep   string
@@ -20,7 +27,7 @@ func TestKeepOwner(t *testing.T) {
 		{"alice", 2, "bob", "alice"}, // arrives late
 		{"carol", 4, "carol", "bob"},
 	} {
-		err := l.KeepOwner(t.Context(), "AIDA1", ledger.Owner{Address: tc.keep, At: noon.AddDate(0, 0, tc.days)})
+		err := l.KeepOwner(t.Context(), "AIDA1", ledger.Owner{Address: tc.keep, At: noon.AddDate(0, 0, tc.days)}, fresh)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func (o *owners) keep(ctx context.Context, spent func() bool) error {
 			break
 		}
 		if before, ok := known[id]; !ok || !before.Is(now) {
-			faults = append(faults, o.Ledger.KeepOwner(ctx, id, now))
+			faults = append(faults, o.Ledger.KeepOwner(ctx, id, now, known != nil && !ok))
 		}
 	}
 	return errors.Join(faults...)

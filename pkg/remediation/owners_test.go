@@ -65,7 +65,7 @@ func TestFormer(t *testing.T) {
 					known = []ledger.Owner{*tc.known.Before, *tc.known}
 				}
 				for _, o := range known {
-					if err := r.Ledger.KeepOwner(t.Context(), "AIDAALICE00000000001", o); err != nil {
+					if err := r.Ledger.KeepOwner(t.Context(), "AIDAALICE00000000001", o, false); err != nil {
 						t.Fatal(err)
 					}
 				}
