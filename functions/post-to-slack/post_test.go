@@ -121,7 +121,7 @@ type fixture struct {
 	log     bytes.Buffer
 	secret  string
 	denied  error // instead of the secret
-	made    int // invocations
+	made    int   // invocations
 }
 
 // newFixture has a clock that is ahead of the machine's, so that no deadline by it passes while the machine

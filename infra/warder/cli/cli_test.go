@@ -132,6 +132,8 @@ func run(t *testing.T, fake any, args ...string) (status int, stdout, stderr str
 			}},
 			{ID: "report", Tool: true, Schedule: "rate(30 days)"},
 			{ID: "post-to-slack", Tool: true, Subscribes: true},
+			{ID: "send-email", Tool: true, Subscribes: true,
+				Permissions: []control.Permission{{Resources: []string{control.Mail}}}},
 			{ID: "undo", Tool: true},
 		},
 		config: func(context.Context, string) (aws.Config, error) { return fakeConfig(fake), nil },

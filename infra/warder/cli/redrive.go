@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	formationtypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -22,6 +23,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -54,16 +56,23 @@ type redriver struct {
 	account     string
 	sent        map[string]bool // what was sent in this go: function and payload
 	emptied     map[string]bool // regions whose queue was emptied
+	feeds       []feed
 	again, left int
 	messages    []message
+}
+
+// A feed is the queue that feeds a tool with what is published.
+type feed struct {
+	control   control.Control
+	name, url string
 }
 
 func (a *app) redrive() *cobra.Command {
 	return a.add(command{
 		name: "redrive", short: "Send again what is kept in the queues Failed and Undelivered",
-		long: `Send what is kept in the queues Failed and Undelivered to the functions that it was for, and remove it
-once it was accepted. What is not understood stays where it is. Sending something twice does no harm: a control
-handles an event once.`,
+		long: `Send what is kept in the queues Failed and Undelivered to the functions that it was for, or to the queues
+that feed them, and remove it once it was accepted. What is not understood stays where it is. Sending something
+twice does no harm: a control handles an event once.`,
 		run: func(ctx context.Context, s *session) error {
 			caller, err := s.caller(ctx)
 			if err != nil {
@@ -114,6 +123,9 @@ func (r *redriver) emptyStack(ctx context.Context, region string) error {
 			found = append(found, queue{region, name[1], aws.ToString(one.PhysicalResourceId)}) // of a queue, its URL
 		}
 	}
+	if region == r.cfg.Region {
+		r.findFeeds(resources)
+	}
 	if len(found) == 0 {
 		return fmt.Errorf("stack %s in %s has no queue %s or %s", stack, region, failedQueue, undeliveredQueue)
 	}
@@ -126,13 +138,29 @@ func (r *redriver) emptyStack(ctx context.Context, region string) error {
 	return nil
 }
 
+// findFeeds finds the queues that feed tools among the resources of the hub, by the ids that the CDK gives them.
+func (r *redriver) findFeeds(resources []formationtypes.StackResourceSummary) {
+	for _, c := range r.controls {
+		prefix := strings.ReplaceAll(c.ID, "-", "") + "queue"
+		i := slices.IndexFunc(resources, func(s formationtypes.StackResourceSummary) bool {
+			return aws.ToString(s.ResourceType) == "AWS::SQS::Queue" &&
+				strings.HasPrefix(strings.ToLower(aws.ToString(s.LogicalResourceId)), prefix)
+		})
+		if c.Subscribes && i >= 0 {
+			url := aws.ToString(resources[i].PhysicalResourceId)
+			r.feeds = append(r.feeds, feed{c, url[strings.LastIndex(url, "/")+1:], url})
+		}
+	}
+}
+
 // empty sends what is in the queue, until there is no more.
 func (r *redriver) empty(ctx context.Context, client *sqs.Client, q queue) error {
 	var leave []sqstypes.Message
 	for {
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &q.url, MaxNumberOfMessages: atOnce, VisibilityTimeout: hidden, WaitTimeSeconds: 1,
-			MessageAttributeNames: []string{"All"},
+			MessageAttributeNames:       []string{"All"},
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
 		})
 		if err != nil {
 			return fmt.Errorf("receive messages of queue %s in %s: %w", q.name, q.region, account.Cause(err))
@@ -177,6 +205,7 @@ type parcel struct {
 	control control.Control
 	payload json.RawMessage
 	why     string // it was kept
+	feed    string // URL of the queue that it goes to; empty: to the function itself
 }
 
 // handle sends what a message keeps, and removes the message. The error says why it does not.
@@ -188,6 +217,14 @@ func (r *redriver) handle(ctx context.Context, client *sqs.Client, q queue, m sq
 	for _, p := range parcels {
 		name := settings.FunctionName(p.control.ID)
 		key := name + " " + string(p.payload)
+		if p.feed != "" {
+			if err := r.put(ctx, client, p, r.sent[key]); err != nil {
+				return err
+			}
+			r.sent[key] = true
+			r.note("sent", q, m, fmt.Sprintf("%s to the queue of %s (%s)", published(p.payload), name, p.why))
+			continue
+		}
 		if r.sent[key] {
 			return fmt.Errorf("the same was just sent to %s: if it has failed again, fix the cause, then warder redrive", name)
 		}
@@ -216,18 +253,75 @@ func (r *redriver) handle(ctx context.Context, client *sqs.Client, q queue, m sq
 	return nil
 }
 
+// put puts a message into the queue that feeds a tool, unless the same was just put there: whoever is fed does a
+// message once.
+func (r *redriver) put(ctx context.Context, client *sqs.Client, p parcel, sent bool) error {
+	if sent {
+		return nil
+	}
+	_, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &p.feed, MessageBody: aws.String(string(p.payload))})
+	if err != nil {
+		return fmt.Errorf("send to the queue of %s: %w", settings.FunctionName(p.control.ID), account.Cause(err))
+	}
+	return nil
+}
+
+// published names a message that somebody is fed with: a notice, an alarm, or that a mail came back.
+func published(body []byte) string {
+	var m struct {
+		notice.Message
+		AlarmName, NewStateValue string
+		DetailType               string `json:"detail-type"`
+		Source                   string
+		Detail                   struct {
+			Mail struct{ MessageID string }
+		}
+	}
+	switch err := json.Unmarshal(body, &m); {
+	case err == nil && notice.ID(m.Finding):
+		about := ""
+		if m.Subject != "" {
+			about = " about " + notice.Plain(m.Subject, 80)
+		}
+		return fmt.Sprintf("notice %q (%s, %s)%s, action %s", notice.Plain(m.Title, 80), notice.Plain(string(m.Kind), 20),
+			notice.Plain(m.Severity, 20), about, m.Finding)
+	case err == nil && m.AlarmName != "":
+		return fmt.Sprintf("alarm %s, %s", notice.Plain(m.AlarmName, 80), notice.Plain(m.NewStateValue, 20))
+	case err == nil && m.Source == "aws.ses":
+		return fmt.Sprintf("%s, mail %s", notice.Plain(m.DetailType, 40), notice.Plain(m.Detail.Mail.MessageID, 80))
+	}
+	return fmt.Sprintf("a message of %d bytes that is no notice", len(body))
+}
+
+// toFeeds is for whom a message is that was published: for the queue that it comes from, if that is known, else for
+// each tool that understands it.
+func (r *redriver) toFeeds(body []byte, from, why string) []parcel {
+	var m struct {
+		notice.Message
+		AlarmName, Source string
+	}
+	_ = json.Unmarshal(body, &m) // it is JSON, perhaps of another form
+	var parcels []parcel
+	for _, f := range r.feeds {
+		mails := slices.ContainsFunc(f.control.Permissions, func(p control.Permission) bool {
+			return slices.Contains(p.Resources, control.Mail)
+		})
+		known := notice.ID(m.Finding) || m.AlarmName != "" && !mails || m.Source == "aws.ses" && mails
+		if f.name == from || from == "" && known {
+			parcels = append(parcels, parcel{control: f.control, payload: body, why: why, feed: f.url})
+		}
+	}
+	return parcels
+}
+
 // subject names what is in a payload.
 func subject(payload json.RawMessage) string {
 	var event struct {
 		ID         string
 		DetailType string `json:"detail-type"`
 		Detail     struct{ EventName string }
-		Records    []struct{ Sns struct{ MessageID string } }
 	}
-	switch err := json.Unmarshal(payload, &event); {
-	case err == nil && len(event.Records) > 0 && event.Records[0].Sns.MessageID != "":
-		return "notice " + event.Records[0].Sns.MessageID
-	case err == nil && event.DetailType != "":
+	if json.Unmarshal(payload, &event) == nil && event.DetailType != "" {
 		return fmt.Sprintf("%s, event %s", strings.TrimSuffix(event.DetailType+": "+event.Detail.EventName, ": "), event.ID)
 	}
 	return fmt.Sprintf("a request of %d bytes", len(payload))
@@ -238,8 +332,8 @@ func subject(payload json.RawMessage) string {
 func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []parcel, instead string, err error) {
 	body := []byte(aws.ToString(m.Body))
 	var event struct {
-		Source, Region, Type, TopicArn string
-		DetailType                     string `json:"detail-type"`
+		Source, Region, Type, TopicArn, Message string
+		DetailType                              string `json:"detail-type"`
 	}
 	err = json.Unmarshal(body, &event)
 	attribute := func(name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
@@ -248,10 +342,11 @@ func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []p
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 	reason := because(strings.TrimSpace("not delivered "+attribute("ERROR_CODE")), attribute("ERROR_MESSAGE"))
 	switch at, _ := arn.Parse(target); {
+	case q.name == failedQueue:
+		from := m.Attributes[string(sqstypes.MessageSystemAttributeNameDeadLetterQueueSourceArn)]
+		parcels, err = r.failed(body, from[strings.LastIndex(from, ":")+1:])
 	case !json.Valid(body):
 		err = errors.New("not understood: no JSON")
-	case q.name == failedQueue:
-		parcels, err = r.record(body)
 	case err != nil:
 		err = errors.New("not understood: no event")
 	case len(m.MessageAttributes) == 0 && event.Source == "aws.cloudwatch" &&
@@ -261,10 +356,16 @@ func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []p
 			break
 		}
 		instead = "the region " + event.Region + " has reported that it keeps events: they are sent"
-	case target == "" && event.Type == "Notification" && event.TopicArn != "":
-		parcels, err = r.notice(body)
+	case at.Service == "sqs" && at.AccountID == r.account && at.Region == r.cfg.Region &&
+		slices.ContainsFunc(r.feeds, func(f feed) bool { return f.name == at.Resource }):
+		parcels = r.toFeeds(body, at.Resource, reason)
 	case target == "":
-		err = errors.New("not understood: nothing says whom it was for")
+		if event.Type == "Notification" && event.TopicArn != "" { // as SNS words it where it is not to hand over as it is
+			body = []byte(event.Message)
+		}
+		if parcels = r.toFeeds(body, "", "not delivered by SNS"); len(parcels) == 0 {
+			err = errors.New("not understood: nothing says whom it was for")
+		}
 	case at.Service == "events" && at.AccountID == r.account && at.Region == r.cfg.Region:
 		parcels, err = r.forwarded(ctx, body, reason)
 	default:
@@ -275,9 +376,34 @@ func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []p
 		if c.Tool { // its schedule sends it an empty request in place of the event
 			body = []byte("{}")
 		}
-		parcels = []parcel{{c, body, reason}}
+		parcels = []parcel{{control: c, payload: body, why: reason}}
 	}
 	return parcels, instead, err
+}
+
+// failed reads what is in the queue Failed: what Lambda keeps of an event, or a message that a queue has handed over in
+// vain. SQS does not say why: the log of the function does.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+func (r *redriver) failed(body []byte, from string) ([]parcel, error) {
+	const why = "handed over in vain too often; why: the saved query warder/failures"
+	if from != "" {
+		parcels := r.toFeeds(body, from, why)
+		if len(parcels) == 0 {
+			return nil, fmt.Errorf("%s: it is from the queue %s, which feeds nothing of Warder's", published(body), from)
+		}
+		return parcels, nil
+	}
+	if !json.Valid(body) {
+		return nil, errors.New("not understood: no JSON")
+	}
+	parcels, err := r.record(body)
+	if err == nil {
+		return parcels, nil
+	}
+	if fed := r.toFeeds(body, "", why); len(fed) > 0 {
+		return fed, nil
+	}
+	return nil, err
 }
 
 // record reads what Lambda keeps of an event that failed in all its tries.
@@ -304,25 +430,7 @@ func (r *redriver) record(body []byte) ([]parcel, error) {
 			c.ID)
 	}
 	kept := fmt.Sprintf("%s after %d tries", record.RequestContext.Condition, record.RequestContext.ApproximateInvokeCount)
-	return []parcel{{c, record.RequestPayload, because(kept, record.ResponsePayload.ErrorMessage)}}, nil
-}
-
-// notice wraps what SNS could not hand to a function in what the function expects. It does not say which function.
-// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
-func (r *redriver) notice(body []byte) ([]parcel, error) {
-	// What a queue feeds gets notices from there, not as SNS words them.
-	subscribed := slices.DeleteFunc(slices.Clone(r.controls), func(c control.Control) bool {
-		fed := func(p control.Permission) bool { return slices.Contains(p.Resources, control.Queue) }
-		return !c.Subscribes || slices.ContainsFunc(c.Permissions, fed)
-	})
-	if len(subscribed) != 1 {
-		return nil, fmt.Errorf("a notice, and %d functions subscribe to notices: it does not say which it was for",
-			len(subscribed))
-	}
-	payload, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": json.RawMessage(body),
-	}}})
-	return []parcel{{subscribed[0], payload, "not delivered by SNS"}}, err
+	return []parcel{{control: c, payload: record.RequestPayload, why: because(kept, record.ResponsePayload.ErrorMessage)}}, nil
 }
 
 // forwarded returns the controls that an event starts which did not reach the hub's bus. It cannot be put on the bus
@@ -337,7 +445,7 @@ func (r *redriver) forwarded(ctx context.Context, event []byte, why string) ([]p
 				return nil, fmt.Errorf("test the pattern of %s: %w", c.ID, account.Cause(err))
 			}
 			if out.Result {
-				parcels = append(parcels, parcel{c, event, why})
+				parcels = append(parcels, parcel{control: c, payload: event, why: why})
 				break
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ import (
 type held struct {
 	id, body   string
 	attributes map[string]string
+	from       string // the queue that it was moved from, as SQS says
 	hidden     bool
 }
 
@@ -67,6 +69,8 @@ func (k *keeping) ListStackResources(
 		add("AWS::SQS::Queue", "UndeliveredABCDEF01", "hub/undelivered")
 		add("AWS::SQS::Queue", "FailedABCDEF01", "hub/failed")
 		add("AWS::SQS::Queue", "DrillABCDEF01", "hub/drill")
+		add("AWS::SQS::Queue", "PostToSlackQueueABCDEF01", "hub/slack-feed")
+		add("AWS::SQS::Queue", "SendEmailQueueABCDEF01", "hub/mail-feed")
 	} else {
 		add("AWS::SQS::Queue", "UndeliveredABCDEF01", "region/undelivered")
 	}
@@ -88,6 +92,9 @@ func (k *keeping) ReceiveMessage(
 		}
 		m.hidden = true
 		message := sqstypes.Message{MessageId: &m.id, ReceiptHandle: &m.id, Body: &m.body}
+		if m.from != "" && slices.Contains(in.MessageSystemAttributeNames, sqstypes.MessageSystemAttributeNameAll) {
+			message.Attributes = map[string]string{"DeadLetterQueueSourceArn": "arn:aws:sqs:us-east-1:111122223333:" + m.from}
+		}
 		for name, value := range m.attributes {
 			if message.MessageAttributes == nil {
 				message.MessageAttributes = map[string]sqstypes.MessageAttributeValue{}
@@ -100,6 +107,18 @@ func (k *keeping) ReceiveMessage(
 		out.Messages = append(out.Messages, message)
 	}
 	return out, nil
+}
+
+func (k *keeping) SendMessage(
+	_ context.Context,
+	in *sqs.SendMessageInput,
+	_ ...func(*sqs.Options),
+) (*sqs.SendMessageOutput, error) {
+	if *in.QueueUrl == k.refuse {
+		return nil, errors.New("AccessDenied")
+	}
+	k.sent = append(k.sent, *in.QueueUrl+" "+*in.MessageBody)
+	return &sqs.SendMessageOutput{}, nil
 }
 
 func (k *keeping) DeleteMessage(
@@ -207,8 +226,14 @@ func TestRedrive(t *testing.T) {
 	const hubBus = "arn:aws:events:us-east-1:111122223333:event-bus/warder"
 	alarm := `{"id":"e-3","detail-type":"CloudWatch Alarm State Change","source":"aws.cloudwatch",` +
 		`"region":"us-west-2","detail":{"state":{"value":"ALARM"}}}`
-	notice := `{"Type":"Notification","MessageId":"m-1","TopicArn":"arn:aws:sns:us-east-1:111122223333:warder-Notices",` +
-		`"Message":"{}"}`
+	published := `{"version":"1","id":"n","kind":"changed","finding":"abcdefghij","title":"Policy attached directly",` +
+		`"severity":"high","subject":"alice"}`
+	const aNotice = `notice "Policy attached directly" (changed, high) about alice, action abcdefghij`
+	const inVain = "(handed over in vain too often; why: the saved query warder/failures)"
+	enveloped := `{"Type":"Notification","MessageId":"m-1","TopicArn":"arn:aws:sns:us-east-1:111122223333:warder-Notices",` +
+		`"Message":` + strconv.Quote(published) + `}`
+	anAlarm := `{"AlarmName":"warder-failed","NewStateValue":"ALARM"}`
+	bounce := `{"source":"aws.ses","detail-type":"Email Bounced","detail":{"mail":{"messageId":"0100-mail"}}}`
 	tests := []struct {
 		name  string
 		queue string
@@ -258,9 +283,33 @@ func TestRedrive(t *testing.T) {
 			"left  Undelivered in us-east-1, message m: the region eu-west-1 has events that did not reach the hub, and " +
 				"they are not all sent",
 		},
-		{"a notice that did not reach Slack", "hub/undelivered", held{body: notice},
-			[]string{`warder-post-to-slack {"Records":[{"EventSource":"aws:sns","EventVersion":"1.0","Sns":` + notice + `}]}`},
-			"sent  notice m-1 to warder-post-to-slack (not delivered by SNS)"},
+		{"a notice that did not reach a queue", "hub/undelivered", held{body: published},
+			[]string{"hub/slack-feed " + published, "hub/mail-feed " + published},
+			"sent  " + aNotice + " to the queue of warder-post-to-slack (not delivered by SNS)"},
+		{"the same in SNS's own words", "hub/undelivered", held{body: enveloped},
+			[]string{"hub/slack-feed " + published, "hub/mail-feed " + published},
+			"sent  " + aNotice + " to the queue of warder-post-to-slack (not delivered by SNS)"},
+		{"a notice that was not posted in all its tries", "hub/failed", held{body: published, from: "slack-feed"},
+			[]string{"hub/slack-feed " + published}, "sent  " + aNotice + " to the queue of warder-post-to-slack " + inVain},
+		{"a notice that was not mailed in all its tries", "hub/failed", held{body: published, from: "mail-feed"},
+			[]string{"hub/mail-feed " + published}, "sent  " + aNotice + " to the queue of warder-send-email " + inVain},
+		{"a notice of which nothing says where it was", "hub/failed", held{body: published},
+			[]string{"hub/slack-feed " + published, "hub/mail-feed " + published},
+			"sent  " + aNotice + " to the queue of warder-post-to-slack " + inVain},
+		{"an alarm that was not posted", "hub/failed", held{body: anAlarm}, []string{"hub/slack-feed " + anAlarm},
+			"sent  alarm warder-failed, ALARM to the queue of warder-post-to-slack " + inVain},
+		{"a mail that came back, in vain", "hub/failed", held{body: bounce}, []string{"hub/mail-feed " + bounce},
+			"sent  Email Bounced, mail 0100-mail to the queue of warder-send-email " + inVain},
+		{"a mail that came back, and did not reach the queue", "hub/undelivered",
+			held{body: bounce, attributes: undeliveredTo("arn:aws:sqs:us-east-1:111122223333:mail-feed")},
+			[]string{"hub/mail-feed " + bounce},
+			"sent  Email Bounced, mail 0100-mail to the queue of warder-send-email (not delivered NO_PERMISSIONS, " +
+				"not authorized)"},
+		{"what is no notice, out of a queue of Warder's", "hub/failed", held{body: "make undo", from: "slack-feed"},
+			[]string{"hub/slack-feed make undo"},
+			"sent  a message of 9 bytes that is no notice to the queue of warder-post-to-slack " + inVain},
+		{"a notice out of somebody else's queue", "hub/failed", held{body: published, from: "payroll"}, nil,
+			"left  Failed in us-east-1, message m: " + aNotice + ": it is from the queue payroll, which feeds nothing of Warder's"},
 		{"no JSON", "hub/failed", held{body: "x"}, nil, "left  Failed in us-east-1, message m: not understood: no JSON"},
 		{
 			"an event among the records",
@@ -354,6 +403,22 @@ func TestRedrive_Failures(t *testing.T) {
 	if status, lines := k.redrive(t); status != 1 || len(k.sent) != 1 ||
 		!strings.Contains(strings.Join(lines, "\n"), "could not be removed: denied") {
 		t.Errorf("not removed: status %d, %q, sent %d", status, lines, len(k.sent))
+	}
+}
+
+// The same notice twice is put into the queue once, and both are removed: whoever is fed does it once.
+func TestRedrive_SameNoticeTwice(t *testing.T) {
+	body := `{"kind":"changed","finding":"abcdefghij","title":"T"}`
+	k := &keeping{queues: map[string][]*held{"hub/failed": {{id: "1", body: body, from: "slack-feed"},
+		{id: "2", body: body, from: "slack-feed"}}}}
+	if status, lines := k.redrive(t); status != 0 || len(k.sent) != 1 || len(k.queues["hub/failed"]) != 0 {
+		t.Errorf("status %d, sent %q, %q", status, k.sent, lines)
+	}
+	k = &keeping{queues: map[string][]*held{"hub/failed": {{id: "1", body: body, from: "slack-feed"}}},
+		refuse: "hub/slack-feed"}
+	if status, lines := k.redrive(t); status != 1 || len(k.queues["hub/failed"]) != 1 ||
+		!strings.Contains(lines[0], "send to the queue of warder-post-to-slack: AccessDenied") {
+		t.Errorf("refused: status %d, %q", status, lines)
 	}
 }
 
