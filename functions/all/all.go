@@ -27,6 +27,7 @@ import (
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
 	restorelogging "github.com/warder-aws/warder/functions/restore-logging"
 	rotateaccesskey "github.com/warder-aws/warder/functions/rotate-access-key"
+	unsharesnapshot "github.com/warder-aws/warder/functions/unshare-snapshot"
 
 	"github.com/warder-aws/warder/pkg/handler"
 )
@@ -55,4 +56,5 @@ var Controls = map[string]handler.Control{
 	"require-permissions-boundary": requirepermissionsboundary.Control,
 	"restore-logging":              restorelogging.Control,
 	"rotate-access-key":            rotateaccesskey.Control,
+	"unshare-snapshot":             unsharesnapshot.Control,
 }

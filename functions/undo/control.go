@@ -13,7 +13,9 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/cloudtrail"
 	"github.com/warder-aws/warder/pkg/config"
+	"github.com/warder-aws/warder/pkg/ec2"
 	"github.com/warder-aws/warder/pkg/handler"
+	"github.com/warder-aws/warder/pkg/rds"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
@@ -43,6 +45,8 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	maps.Copy(s.Kinds, s3.Kinds(s3.New(s.AWS)))
 	maps.Copy(s.Kinds, cloudtrail.Kinds(cloudtrail.New(s.AWS)))
 	maps.Copy(s.Kinds, config.Kinds(config.New(s.AWS)))
+	maps.Copy(s.Kinds, ec2.Kinds(ec2.New(s.AWS)))
+	maps.Copy(s.Kinds, rds.Kinds(rds.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 	return func(ctx context.Context, q Request) (Answer, error) {
 		if q.Halt == nil && q.Resume == nil {

@@ -31,7 +31,7 @@ import (
 // A Client calls operations of one service. Its calls share retries and connections.
 type Client struct {
 	ID     string // as the SDK and AWS_ENDPOINT_URL_… name the service
-	Target string // before the operation, in X-Amz-Target
+	Target string // before the operation, in X-Amz-Target; for [Query] the version of the API
 	// Version is that of the protocol, "1.1" if it is empty; Host and Signing are what the endpoint and the signature
 	// name the service, its ID in lower case if they are empty.
 	Version, Host, Signing string
@@ -57,17 +57,40 @@ func New(cfg aws.Config, id, target string) *Client {
 // Call makes a call. The error is as that of the SDK's clients, a [smithy.OperationError].
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*Out, error) {
-	return post[Out](ctx, c, operation, "", in)
+	return send[Out](ctx, c, operation, in, protocol{http.MethodPost, "", json.Marshal, map[string]string{
+		"Content-Type": "application/x-amz-json-" + cmp.Or(c.Version, "1.1"), "X-Amz-Target": c.Target + "." + operation,
+	}, read})
 }
 
 // Post makes a call of a service that speaks AWS's REST protocol, in which operations have paths of their own, as in
 // "v2/email/outbound-emails".
 // https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 func Post[Out any](ctx context.Context, c *Client, operation, path string, in any) (*Out, error) {
-	return post[Out](ctx, c, operation, path, in)
+	return Rest[Out](ctx, c, operation, http.MethodPost, path, in)
 }
 
-func post[Out any](ctx context.Context, c *Client, operation, path string, in any) (*Out, error) {
+// Rest is Post with another method. What the path says is not in the input, which is nil if there is nothing more.
+func Rest[Out any](ctx context.Context, c *Client, operation, method, path string, in any) (*Out, error) {
+	encode := func(in any) ([]byte, error) {
+		if in == nil {
+			return nil, nil
+		}
+		return json.Marshal(in)
+	}
+	return send[Out](ctx, c, operation, in, protocol{
+		method, path, encode, map[string]string{"Content-Type": "application/json"}, read,
+	})
+}
+
+// protocol is how a call is sent and its answer is read.
+type protocol struct {
+	method, path string
+	encode       func(in any) ([]byte, error)
+	header       map[string]string
+	read         func(*smithyhttp.Response, any) error
+}
+
+func send[Out any](ctx context.Context, c *Client, operation string, in any, p protocol) (*Out, error) {
 	id := strings.ToLower(c.ID)
 	host, name := cmp.Or(c.Host, id), cmp.Or(c.Signing, id)
 	//nolint:staticcheck // the options that took its place are those of a generated client, which this does without
@@ -77,7 +100,7 @@ func post[Out any](ctx context.Context, c *Client, operation, path string, in an
 		ctx context.Context, s middleware.SerializeInput, next middleware.SerializeHandler,
 	) (out middleware.SerializeOutput, metadata middleware.Metadata, err error) {
 		request := s.Request.(*smithyhttp.Request)
-		body, err := json.Marshal(s.Parameters)
+		body, err := p.encode(s.Parameters)
 		if err != nil {
 			return out, metadata, err
 		}
@@ -85,14 +108,12 @@ func post[Out any](ctx context.Context, c *Client, operation, path string, in an
 		if err != nil {
 			return out, metadata, err
 		}
-		if request.URL, err = request.URL.Parse(strings.TrimSuffix(endpoint, "/") + "/" + path); err != nil {
+		if request.URL, err = request.URL.Parse(strings.TrimSuffix(endpoint, "/") + "/" + p.path); err != nil {
 			return out, metadata, fmt.Errorf("endpoint of %s: %w", c.ID, err)
 		}
-		request.Method = http.MethodPost
-		request.Header.Set("Content-Type", "application/json")
-		if path == "" {
-			request.Header.Set("Content-Type", "application/x-amz-json-"+cmp.Or(c.Version, "1.1"))
-			request.Header.Set("X-Amz-Target", c.Target+"."+operation)
+		request.Method = p.method
+		for key, value := range p.header {
+			request.Header.Set(key, value)
 		}
 		if s.Request, err = request.SetStream(bytes.NewReader(body)); err != nil {
 			return out, metadata, err
@@ -108,7 +129,7 @@ func post[Out any](ctx context.Context, c *Client, operation, path string, in an
 		}
 		response := out.RawResponse.(*smithyhttp.Response)
 		result := new(Out)
-		out.Result, err = result, read(response, result)
+		out.Result, err = result, p.read(response, result)
 		return out, metadata, err
 	})
 	//nolint:staticcheck // see above

@@ -124,11 +124,14 @@ func NotFound(err error) bool {
 // gone is how services say so: IAM (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html), S3
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), Systems Manager
 // (https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ResumeSession.html), CloudTrail
-// (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrail.html) and AWS Config
-// (https://docs.aws.amazon.com/config/latest/APIReference/API_DescribeConfigurationRecorderStatus.html).
+// (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrail.html), AWS Config
+// (https://docs.aws.amazon.com/config/latest/APIReference/API_DescribeConfigurationRecorderStatus.html), EC2
+// (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and RDS
+// (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshotAttributes.html).
 var gone = []string{
 	"NoSuchEntity", "NoSuchBucket", "DoesNotExistException", "TrailNotFoundException",
-	"NoSuchConfigurationRecorderException",
+	"NoSuchConfigurationRecorderException", "InvalidSnapshot.NotFound", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable",
+	"DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault",
 }
 
 // KeyHint is all of an access key id that a message may show: its last four characters.

@@ -28,6 +28,7 @@ type Control struct {
 	Mode        Mode                 // unless cdk.json chooses another; empty for a tool
 	Rules       []json.RawMessage    // EventBridge patterns, compact JSON, one rule each
 	Schedule    string               // "rate(…)" or "cron(…)" in UTC; empty: none
+	Regions     bool                 // its sweep looks at every region that is listened to
 	Subscribes  bool                 // of a tool: every notice of the topic starts it
 	ConfigRules []ConfigRule         // managed rules of AWS Config that start it where they are on
 	Permissions []Permission         // exactly what its function may do in the account
@@ -115,8 +116,10 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 var unscopedActions = []string{
 	"cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
+	"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
 	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
 	"logs:DescribeLogGroups",
@@ -160,8 +163,8 @@ func Parse(file string, data []byte) (Control, error) {
 		return Control{}, err
 	}
 	root.Fields(
-		"id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "subscribes", "configRules", "permissions",
-		"parameters", "drill", "references",
+		"id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "regions", "subscribes", "configRules",
+		"permissions", "parameters", "drill", "references",
 	)
 	tool := root.Field("tool").Bool()
 	c := Control{
@@ -176,6 +179,7 @@ func Parse(file string, data []byte) (Control, error) {
 	if tool {
 		refuse(root.Field("mode"), "a tool has no mode: it acts when a person asks it to, and only then")
 		refuse(root.Field("rules"), "a tool has no rules: no event starts it")
+		refuse(root.Field("regions"), "a tool sweeps over nothing")
 		refuse(root.Field("configRules"), "a tool has no rules: no event starts it")
 		refuse(root.Field("parameters"), "a tool has no parameters: the request says what it is to do")
 		refuse(root.Field("drill"), "a tool is no part of a drill: it acts when a person asks it to, and only then")
@@ -186,6 +190,7 @@ func Parse(file string, data []byte) (Control, error) {
 		c.Mode = parseOneOf(root.Required("mode"), modes)
 		c.Rules = parseRules(root.Field("rules"))
 		c.Schedule = parseSchedule(root.Field("schedule"))
+		c.Regions = root.Field("regions").Bool()
 		c.Parameters = parseParameters(root.Field("parameters"))
 		c.ConfigRules = parseConfigRules(root.Field("configRules"), c.Parameters)
 		if drill := root.Field("drill"); drill != nil {

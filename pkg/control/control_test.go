@@ -152,12 +152,12 @@ func TestParseRefuses(t *testing.T) {
 		},
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
 			[]string{
-				`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+				`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
 					`configRules, permissions, parameters, drill, references`,
 			}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
 			[]string{
-				`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+				`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
 					`configRules, permissions, parameters, drill, references`,
 				`mode: missing`,
 			}},
@@ -200,7 +200,7 @@ func TestParseRefuses(t *testing.T) {
 		{"every fault at once", `"severity": "high",
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
 			[]string{
-				`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, subscribes, ` +
+				`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
 					`configRules, permissions, parameters, drill, references`,
 				`severity: "x" is not one of low, medium, high, critical`,
 				`mode: "y" is not one of off, observe, enforce`,

@@ -10,8 +10,9 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 )
 
-// Unseen is the error of a planner for what a call has just made and IAM does not show: it is eventually consistent
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html). The event is retried, and kept in the
+// Unseen is the error of a planner for what a call has just made and AWS does not show: IAM and EC2 are eventually
+// consistent (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html,
+// https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html). The event is retried, and kept in the
 // failure queue in the end. A sweep that finds it within two days has it as [Memory.Awaited], and acts on it as on what
 // is new.
 type Unseen struct {
@@ -20,7 +21,7 @@ type Unseen struct {
 	Gone bool
 }
 
-func (u *Unseen) Error() string { return "IAM does not show yet what the event reports: " + u.What }
+func (u *Unseen) Error() string { return "AWS does not show yet what the event reports: " + u.What }
 
 // Settled is how old a call is of which IAM shows everything by then: what is not there was taken away.
 const Settled = time.Hour

@@ -26,6 +26,7 @@ type Function struct {
 	Parameters      json.RawMessage `json:"parameters"` // JSON object, see Parameters
 	AllowedNetworks []netip.Prefix  `json:"allowedNetworks,omitempty"`
 	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
+	Regions         []string        `json:"regions,omitempty"` // the other regions, of a control that sweeps over each
 	Owners          Owners          `json:"owners"`
 	BlastRadius     int             `json:"blastRadius"`   // changes that the control may make in an hour
 	HoldDays        int             `json:"holdDays"`      // days that sweeps leave alone what was undone
@@ -94,8 +95,13 @@ func (s Settings) Function(c control.Control) Function {
 			modes[id] = other.Mode
 		}
 	}
+	var regions []string
+	if c.Regions {
+		regions = s.Regions
+	}
 	return Function{
 		Modes:           modes,
+		Regions:         regions,
 		Mode:            set.Mode,
 		Parameters:      compact(set.Parameters),
 		AllowedNetworks: s.AllowedNetworks,

@@ -24,6 +24,7 @@ func clone(s State) State {
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
 		Stacks: pointers(s.Stacks, Stack.clone),
 		Trails: pointers(s.Trails, Trail.clone), Recorders: pointers(s.Recorders, same),
+		Shares:  pointers(s.Shares, Share.clone),
 		Summary: values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
 	}
 }

@@ -54,6 +54,8 @@ type State struct {
 	// Trails are CloudTrail's, by ARN, and recorders those of AWS Config, by region and name: "us-east-1/default".
 	Trails    map[string]*Trail    `json:"trails,omitempty"`
 	Recorders map[string]*Recorder `json:"recorders,omitempty"`
+	// Shares are snapshots and images, by the kind of change to them, region and name: "snapshot share/us-east-1/snap-1".
+	Shares map[string]*Share `json:"shares,omitempty"`
 }
 
 // User is an IAM user.
@@ -234,6 +236,7 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Stacks, state.Stacks)
 	alter(&a.state.Trails, state.Trails)
 	alter(&a.state.Recorders, state.Recorders)
+	alter(&a.state.Shares, state.Shares)
 	alter(&a.state.Groups, state.Groups)
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {

@@ -113,7 +113,12 @@ var services = map[string]codes{
 		generic("ThrottlingException"), generic("InternalFailure"), generic("AccessDeniedException"),
 		generic("NoSuchConfigurationRecorderException"),
 	},
-	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
+	"ec2": {
+		generic("RequestLimitExceeded"), generic("InternalError"), generic("UnauthorizedOperation"),
+		generic("InvalidSnapshot.NotFound"),
+	},
+	"rds": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied"), generic("DBSnapshotNotFound")},
+	"s3":  {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
 }
 
 func coded(operation string) codes {
@@ -167,7 +172,7 @@ var whole = map[string]bool{
 	"iam:ListRoles": true, "iam:ListUsers": true,
 	"iam:ListAccessKeys" + fakeaws.InRootSession: true,
 	"ssm:DescribeInstanceInformation":            true, "ssm:DescribeSessions": true,
-	"sts:AssumeRoot": true,
+	"sts:AssumeRoot": true, "ec2:DescribeTags": true,
 }
 
 // gone is the answer that there is no such thing.

@@ -76,7 +76,7 @@ type answer struct {
 // call is a call to AWS, and what it is for.
 type call struct {
 	operation string // as IAM's policies name it
-	// guards says of what it is read whether it may be changed, one a line: [everything], what is a user's, or
+	// guards says of what it is read whether it may be changed, one a line: [everything], what is a user's, some kinds, or
 	// things, of which it has the ledger's partitions. Empty for all other calls.
 	guards string
 }
@@ -84,13 +84,26 @@ type call struct {
 const (
 	everything = "everything\n"
 	ofUser     = "user "
-	ofTrails   = "trails\n"
+	ofKinds    = "kinds "
 )
+
+// tagged are the kinds of change that the tags which an operation reads may keep from being made.
+var tagged = map[string][]string{
+	"cloudtrail:ListTags":     {change.TrailLogging, change.TrailSelectors, change.TrailScope},
+	"ec2:DescribeTags":        {change.SnapshotShare, change.ImageShare},
+	"rds:ListTagsForResource": {change.DBSnapshotShare, change.ClusterSnapshotShare},
+}
+
+// kindsOf are the kinds of a guard, with commas.
+func kindsOf(guards string) string {
+	kinds, _ := strings.CutPrefix(strings.TrimSuffix(guards, "\n"), ofKinds)
+	return kinds
+}
 
 // covers reports whether the change must not be made when the call fails.
 func (c call) covers(what change.Change) bool {
 	return slices.ContainsFunc(c.each(), func(one call) bool {
-		return one.guards == everything || one.guards == ofTrails && strings.HasPrefix(what.Kind, "trail ") ||
+		return one.guards == everything || slices.Contains(strings.Split(kindsOf(one.guards), ","), what.Kind) ||
 			one.guards == ofUser+what.Subject+"\n" ||
 			strings.HasSuffix(one.guards, "#"+what.Thing()+"\n")
 	})
@@ -317,8 +330,8 @@ func (h *harness) deploy(w *fixture) error {
 			guards = ofUser + w.ownerOf + "\n"
 		case operation == "s3:GetBucketTagging":
 			guards = everything
-		case operation == "cloudtrail:ListTags":
-			guards = ofTrails
+		case tagged[operation] != nil:
+			guards = ofKinds + strings.Join(tagged[operation], ",") + "\n"
 		}
 		return w.meet(operation, guards, after)
 	}

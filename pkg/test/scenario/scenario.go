@@ -4,7 +4,7 @@
 //	A direct policy is detached and its owner is notified.
 //
 //	-- account.json --      the account before (package fakeaws)
-//	-- settings.json --     mode, parameters, allowedNetworks, trustedAccounts, owners; all optional
+//	-- settings.json --     mode, parameters, allowedNetworks, trustedAccounts, regions, owners; all optional
 //	-- event.json --        what happens; event-2.json and so on come after it
 //	-- account-2.json --    what people did to the account before event-2 (package fakeaws, Alter)
 //	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported, and proven is
@@ -203,6 +203,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 		Parameters      map[string]json.RawMessage `json:"parameters"`
 		AllowedNetworks []netip.Prefix             `json:"allowedNetworks"`
 		TrustedAccounts []string                   `json:"trustedAccounts"`
+		Regions         []string                   `json:"regions"`
 		Owners          settings.Owners            `json:"owners"`
 		Roles           []string                   `json:"roles"`
 		BlastRadius     int                        `json:"blastRadius"`
@@ -263,8 +264,8 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 	}
 	s.settings = settings.Function{
 		Mode: set.Mode, Parameters: text, AllowedNetworks: set.AllowedNetworks, Owners: set.Owners,
-		TrustedAccounts: set.TrustedAccounts,
-		Runbooks:        "https://example.com/", Account: "111122223333", Table: "warder",
+		TrustedAccounts: set.TrustedAccounts, Regions: set.Regions,
+		Runbooks: "https://example.com/", Account: "111122223333", Table: "warder",
 		LedgerKey: "arn:aws:kms:us-east-1:111122223333:key/1",
 		Topic:     "arn:aws:sns:us-east-1:111122223333:warder",
 		Roles:     append([]string{"warder-self"}, set.Roles...), EventClock: true,

@@ -1,0 +1,245 @@
+// Package ec2 reads and changes whom EBS snapshots and machine images are shared with. It calls EC2 by package awsjson:
+// the client of the SDK is larger than a whole function.
+package ec2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/warder-aws/warder/pkg/awsjson"
+	"github.com/warder-aws/warder/pkg/change"
+)
+
+// Client is EC2 in every region.
+type Client struct{ cfg aws.Config }
+
+// New is a client with a configuration, whose region it does without.
+func New(cfg aws.Config) Client { return Client{cfg.Copy()} }
+
+func call[Out any](
+	ctx context.Context, c Client, region, operation string, in interface{ Form() url.Values },
+) (*Out, error) {
+	cfg := c.cfg
+	cfg.Region = region
+	return awsjson.Query[Out](ctx, awsjson.New(cfg, "EC2", "2016-11-15"), operation, in)
+}
+
+// Permission is one of whom a snapshot or an image is shared with: one of the fields is not empty.
+type Permission struct {
+	Group                 string `xml:"group"` // "all"
+	UserID                string `xml:"userId"`
+	OrganizationARN       string `xml:"organizationArn"`
+	OrganizationalUnitARN string `xml:"organizationalUnitArn"`
+}
+
+// name is what [change.Sharing] calls it.
+func (p Permission) name() string {
+	return p.Group + p.UserID + p.OrganizationARN + p.OrganizationalUnitARN
+}
+
+// named is the inverse of name.
+func named(name string) Permission {
+	switch {
+	case name == change.Everybody:
+		return Permission{Group: name}
+	case strings.Contains(name, ":organization/"):
+		return Permission{OrganizationARN: name}
+	case strings.Contains(name, ":ou/"):
+		return Permission{OrganizationalUnitARN: name}
+	}
+	return Permission{UserID: name}
+}
+
+func permissions(names []string) (all []Permission) {
+	for _, name := range names {
+		all = append(all, named(name))
+	}
+	return all
+}
+
+// errUnknown is the error of a permission of a kind that AWS did not have: what cannot be named cannot be taken away.
+var errUnknown = errors.New("a share has neither a group, nor an account, nor an organization")
+
+func names(all []Permission) (names []string, err error) {
+	for _, p := range all {
+		if p == (Permission{}) {
+			return nil, errUnknown
+		}
+		names = append(names, p.name())
+	}
+	return names, nil
+}
+
+// DescribeSnapshotAttributeInput names a snapshot.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshotAttribute.html
+type DescribeSnapshotAttributeInput struct{ Region, SnapshotID string }
+
+// Form is the input as it is sent.
+func (in *DescribeSnapshotAttributeInput) Form() url.Values {
+	return url.Values{"SnapshotId": {in.SnapshotID}, "Attribute": {"createVolumePermission"}}
+}
+
+// DescribeSnapshotAttributeOutput says whom it is shared with.
+type DescribeSnapshotAttributeOutput struct {
+	Permissions []Permission `xml:"createVolumePermission>item"`
+}
+
+// DescribeSnapshotAttribute reads whom a snapshot is shared with.
+func (c Client) DescribeSnapshotAttribute(
+	ctx context.Context, in *DescribeSnapshotAttributeInput,
+) (*DescribeSnapshotAttributeOutput, error) {
+	return call[DescribeSnapshotAttributeOutput](ctx, c, in.Region, "DescribeSnapshotAttribute", in)
+}
+
+// DescribeImageAttributeInput names an image.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImageAttribute.html
+type DescribeImageAttributeInput struct{ Region, ImageID string }
+
+// Form is the input as it is sent.
+func (in *DescribeImageAttributeInput) Form() url.Values {
+	return url.Values{"ImageId": {in.ImageID}, "Attribute": {"launchPermission"}}
+}
+
+// DescribeImageAttributeOutput says whom it is shared with.
+type DescribeImageAttributeOutput struct {
+	Permissions []Permission `xml:"launchPermission>item"`
+}
+
+// DescribeImageAttribute reads whom an image is shared with.
+func (c Client) DescribeImageAttribute(
+	ctx context.Context, in *DescribeImageAttributeInput,
+) (*DescribeImageAttributeOutput, error) {
+	return call[DescribeImageAttributeOutput](ctx, c, in.Region, "DescribeImageAttribute", in)
+}
+
+// DescribeTagsInput names a snapshot or an image.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html
+type DescribeTagsInput struct{ Region, ResourceID string }
+
+// Form is the input as it is sent. A resource has 50 tags at most, and a page more.
+func (in *DescribeTagsInput) Form() url.Values {
+	return url.Values{"Filter.1.Name": {"resource-id"}, "Filter.1.Value.1": {in.ResourceID}}
+}
+
+// DescribeTagsOutput has the tags.
+type DescribeTagsOutput struct {
+	Tags []Tag `xml:"tagSet>item"`
+}
+
+// Tag is a tag.
+type Tag struct {
+	Key   string `xml:"key"`
+	Value string `xml:"value"`
+}
+
+// DescribeTags reads the tags of a snapshot or an image; of one that does not exist there are none.
+func (c Client) DescribeTags(ctx context.Context, in *DescribeTagsInput) (*DescribeTagsOutput, error) {
+	return call[DescribeTagsOutput](ctx, c, in.Region, "DescribeTags", in)
+}
+
+// DescribeSnapshotsInput asks for a page of the account's own snapshots.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
+type DescribeSnapshotsInput struct{ Region, NextToken string }
+
+// Form is the input as it is sent.
+func (in *DescribeSnapshotsInput) Form() url.Values { return own(url.Values{}, in.NextToken) }
+
+// own asks for a page of what the account owns.
+func own(form url.Values, next string) url.Values {
+	form.Set("Owner.1", "self")
+	form.Set("MaxResults", "500")
+	if next != "" {
+		form.Set("NextToken", next)
+	}
+	return form
+}
+
+// DescribeSnapshotsOutput is a page.
+type DescribeSnapshotsOutput struct {
+	IDs       []string `xml:"snapshotSet>item>snapshotId"`
+	NextToken string   `xml:"nextToken"`
+}
+
+// DescribeSnapshots lists the account's own snapshots.
+func (c Client) DescribeSnapshots(ctx context.Context, in *DescribeSnapshotsInput) (*DescribeSnapshotsOutput, error) {
+	return call[DescribeSnapshotsOutput](ctx, c, in.Region, "DescribeSnapshots", in)
+}
+
+// DescribeImagesInput asks for a page of the account's own images.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+type DescribeImagesInput struct{ Region, NextToken string }
+
+// Form is the input as it is sent. Of what is deprecated the owner sees all anyway.
+func (in *DescribeImagesInput) Form() url.Values { return own(url.Values{}, in.NextToken) }
+
+// DescribeImagesOutput is a page.
+type DescribeImagesOutput struct {
+	IDs       []string `xml:"imagesSet>item>imageId"`
+	NextToken string   `xml:"nextToken"`
+}
+
+// DescribeImages lists the account's own images.
+func (c Client) DescribeImages(ctx context.Context, in *DescribeImagesInput) (*DescribeImagesOutput, error) {
+	return call[DescribeImagesOutput](ctx, c, in.Region, "DescribeImages", in)
+}
+
+// Nothing is the answer of an operation that says nothing which Warder needs.
+type Nothing struct{}
+
+// ModifySnapshotAttributeInput adds or removes some of whom a snapshot is shared with.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
+type ModifySnapshotAttributeInput struct {
+	Region, SnapshotID string
+	Add, Remove        []Permission
+}
+
+// Form is the input as it is sent.
+func (in *ModifySnapshotAttributeInput) Form() url.Values {
+	form := url.Values{"SnapshotId": {in.SnapshotID}, "Attribute": {"createVolumePermission"}}
+	set(form, "CreateVolumePermission.Add", in.Add)
+	set(form, "CreateVolumePermission.Remove", in.Remove)
+	return form
+}
+
+func set(form url.Values, list string, permissions []Permission) {
+	for i, p := range permissions {
+		for field, value := range map[string]string{
+			"Group": p.Group, "UserId": p.UserID, "OrganizationArn": p.OrganizationARN,
+			"OrganizationalUnitArn": p.OrganizationalUnitARN,
+		} {
+			if value != "" {
+				form.Set(fmt.Sprintf("%s.%d.%s", list, i+1, field), value)
+			}
+		}
+	}
+}
+
+// ModifySnapshotAttribute changes whom a snapshot is shared with.
+func (c Client) ModifySnapshotAttribute(ctx context.Context, in *ModifySnapshotAttributeInput) (*Nothing, error) {
+	return call[Nothing](ctx, c, in.Region, "ModifySnapshotAttribute", in)
+}
+
+// ModifyImageAttributeInput adds or removes some of whom an image is shared with.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html
+type ModifyImageAttributeInput struct {
+	Region, ImageID string
+	Add, Remove     []Permission
+}
+
+// Form is the input as it is sent.
+func (in *ModifyImageAttributeInput) Form() url.Values {
+	form := url.Values{"ImageId": {in.ImageID}}
+	set(form, "LaunchPermission.Add", in.Add)
+	set(form, "LaunchPermission.Remove", in.Remove)
+	return form
+}
+
+// ModifyImageAttribute changes whom an image is shared with.
+func (c Client) ModifyImageAttribute(ctx context.Context, in *ModifyImageAttributeInput) (*Nothing, error) {
+	return call[Nothing](ctx, c, in.Region, "ModifyImageAttribute", in)
+}

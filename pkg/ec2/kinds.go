@@ -1,0 +1,117 @@
+package ec2
+
+import (
+	"context"
+	"iter"
+
+	"github.com/warder-aws/warder/pkg/change"
+)
+
+// Kinds returns a registry of the changes to shares of snapshots and images.
+func Kinds(c Client) change.Registry {
+	return change.NewRegistry(
+		kind{change.Shares{Kind: change.SnapshotShare}, c}, kind{change.Shares{Kind: change.ImageShare}, c})
+}
+
+// Reads lists the operations that read whom something is shared with.
+type Reads interface {
+	DescribeSnapshotAttribute(
+		context.Context, *DescribeSnapshotAttributeInput,
+	) (*DescribeSnapshotAttributeOutput, error)
+	DescribeImageAttribute(context.Context, *DescribeImageAttributeInput) (*DescribeImageAttributeOutput, error)
+}
+
+// Lists are the operations that list what may be shared.
+type Lists interface {
+	DescribeSnapshots(context.Context, *DescribeSnapshotsInput) (*DescribeSnapshotsOutput, error)
+	DescribeImages(context.Context, *DescribeImagesInput) (*DescribeImagesOutput, error)
+}
+
+// All yields the ids of all snapshots or images of a region that are the account's own.
+func All(ctx context.Context, api Lists, kind, region string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for next := ""; ; {
+			var ids []string
+			var err error
+			if kind == change.SnapshotShare {
+				var out *DescribeSnapshotsOutput
+				if out, err = api.DescribeSnapshots(ctx, &DescribeSnapshotsInput{region, next}); err == nil {
+					ids, next = out.IDs, out.NextToken
+				}
+			} else {
+				var out *DescribeImagesOutput
+				if out, err = api.DescribeImages(ctx, &DescribeImagesInput{region, next}); err == nil {
+					ids, next = out.IDs, out.NextToken
+				}
+			}
+			if err != nil {
+				yield("", change.Wrap(err, "list what is the account's own in %s", region))
+				return
+			}
+			for _, id := range ids {
+				if !yield(id, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+		}
+	}
+}
+
+type kind struct {
+	change.Shares
+	client Client
+}
+
+func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
+	region, _, _ := c.Share()
+	with, err := SharedWith(ctx, k.client, k.Kind, region, c.Subject)
+	return c.ShareValue(with), err
+}
+
+// SharedWith reads whom a snapshot or an image is shared with.
+func SharedWith(ctx context.Context, api Reads, kind, region, id string) ([]string, error) {
+	if kind == change.SnapshotShare {
+		out, err := api.DescribeSnapshotAttribute(ctx, &DescribeSnapshotAttributeInput{region, id})
+		if err != nil {
+			return nil, change.Wrap(err, "describe attribute of snapshot %q", id)
+		}
+		return names(out.Permissions)
+	}
+	out, err := api.DescribeImageAttribute(ctx, &DescribeImageAttributeInput{region, id})
+	if err != nil {
+		return nil, change.Wrap(err, "describe attribute of image %q", id)
+	}
+	return names(out.Permissions)
+}
+
+func (k kind) Set(ctx context.Context, c change.Change) (err error) {
+	region, _, _ := c.Share()
+	add, remove := c.ShareSides()
+	if k.Kind == change.SnapshotShare {
+		_, err = k.client.ModifySnapshotAttribute(ctx, &ModifySnapshotAttributeInput{
+			region, c.Subject, permissions(add), permissions(remove),
+		})
+	} else {
+		_, err = k.client.ModifyImageAttribute(ctx, &ModifyImageAttributeInput{
+			region, c.Subject, permissions(add), permissions(remove),
+		})
+	}
+	return change.Wrap(err, "change whom %q is shared with", c.Subject)
+}
+
+// Tags implements [change.Tagged].
+func (k kind) Tags(ctx context.Context, c change.Change) (map[string]string, error) {
+	region, _, _ := c.Share()
+	out, err := k.client.DescribeTags(ctx, &DescribeTagsInput{region, c.Subject})
+	if err != nil {
+		return nil, change.Wrap(err, "describe tags of %q", c.Subject)
+	}
+	tags := map[string]string{}
+	for _, tag := range out.Tags {
+		tags[tag.Key] = tag.Value
+	}
+	return tags, nil
+}
