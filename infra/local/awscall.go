@@ -41,7 +41,11 @@ func parseOptions(args []string) options {
 }
 
 // listOptions take several values.
-var listOptions = map[string]bool{"alarm-names": true, "filter": true, "ids": true, "tag-keys": true, "tags": true}
+var listOptions = map[string]bool{
+	"alarm-names": true, "filter": true, "group-names": true, "ids": true, "organization-arns": true, "tag-keys": true,
+	"tags": true,
+	"user-ids": true, "values-to-add": true,
+}
 
 // one is the value of an option, empty when it has none.
 func (o options) one(name string) string { return strings.Join(o.values[name], " ") }
@@ -52,7 +56,7 @@ func pascal(kebab string) string {
 	for part := range strings.SplitSeq(kebab, "-") {
 		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
-	return strings.NewReplacer("Mfa", "MFA", "Ssh", "SSH").Replace(name.String())
+	return strings.NewReplacer("Mfa", "MFA", "Ssh", "SSH", "Db", "DB").Replace(name.String())
 }
 
 // fields are the parts of a shorthand value: Key=owner,Value=alice.
@@ -74,7 +78,15 @@ var targets = map[string]string{
 }
 
 // versions are those of the query APIs other than IAM's and STS's.
-var versions = map[string]string{"sns": "2010-03-31", "cloudwatch": "2010-08-01"}
+var versions = map[string]string{
+	"sns": "2010-03-31", "cloudwatch": "2010-08-01", "ec2": "2016-11-15", "rds": "2014-10-31",
+}
+
+// flat are the lists of EC2 and RDS, which the wire names otherwise than the command line.
+var flat = map[string]string{
+	"group-names": "UserGroup", "user-ids": "UserId", "organization-arns": "OrganizationArn",
+	"values-to-add": "ValuesToAdd.AttributeValue",
+}
 
 // failureCode is where an answer says what was wrong.
 var failureCode = regexp.MustCompile(`(?:<Code>|"__type": ?")([^<"]+)`)
@@ -156,6 +168,8 @@ func formRequest(ctx context.Context, endpoint, action, version string, o option
 	for name, values := range o.values {
 		for i, value := range values {
 			switch member := fmt.Sprintf("%s.member.%d", pascal(name), i+1); {
+			case flat[name] != "":
+				form.Set(fmt.Sprintf("%s.%d", flat[name], i+1), value)
 			case name == "tags":
 				for field, part := range fields(value) {
 					form.Set(member+"."+field, part)

@@ -5,7 +5,6 @@ package ec2
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -37,13 +36,13 @@ type Permission struct {
 	OrganizationalUnitARN string `xml:"organizationalUnitArn"`
 }
 
-// name is what [change.Sharing] calls it.
-func (p Permission) name() string {
+// Name is what a change calls it.
+func (p Permission) Name() string {
 	return p.Group + p.UserID + p.OrganizationARN + p.OrganizationalUnitARN
 }
 
-// named is the inverse of name.
-func named(name string) Permission {
+// Named is the permission that a change calls so, see [change.ShareTarget].
+func Named(name string) Permission {
 	switch {
 	case name == change.Everybody:
 		return Permission{Group: name}
@@ -55,13 +54,6 @@ func named(name string) Permission {
 	return Permission{UserID: name}
 }
 
-func permissions(names []string) (all []Permission) {
-	for _, name := range names {
-		all = append(all, named(name))
-	}
-	return all
-}
-
 // errUnknown is the error of a permission of a kind that AWS did not have: what cannot be named cannot be taken away.
 var errUnknown = errors.New("a share has neither a group, nor an account, nor an organization")
 
@@ -70,7 +62,7 @@ func names(all []Permission) (names []string, err error) {
 		if p == (Permission{}) {
 			return nil, errUnknown
 		}
-		names = append(names, p.name())
+		names = append(names, p.Name())
 	}
 	return names, nil
 }
@@ -191,32 +183,38 @@ func (c Client) DescribeImages(ctx context.Context, in *DescribeImagesInput) (*D
 // Nothing is the answer of an operation that says nothing which Warder needs.
 type Nothing struct{}
 
-// ModifySnapshotAttributeInput adds or removes some of whom a snapshot is shared with.
+// ModifySnapshotAttributeInput adds or removes one of whom a snapshot is shared with.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html
 type ModifySnapshotAttributeInput struct {
 	Region, SnapshotID string
-	Add, Remove        []Permission
+	Operation          string // Add or Remove
+	Permission         Permission
 }
+
+// The operations of a modification.
+const (
+	Add    = "add"
+	Remove = "remove"
+)
 
 // Form is the input as it is sent.
 func (in *ModifySnapshotAttributeInput) Form() url.Values {
-	form := url.Values{"SnapshotId": {in.SnapshotID}, "Attribute": {"createVolumePermission"}}
-	set(form, "CreateVolumePermission.Add", in.Add)
-	set(form, "CreateVolumePermission.Remove", in.Remove)
-	return form
+	return in.Permission.form(in.Operation, url.Values{
+		"SnapshotId": {in.SnapshotID}, "Attribute": {"createVolumePermission"},
+	})
 }
 
-func set(form url.Values, list string, permissions []Permission) {
-	for i, p := range permissions {
-		for field, value := range map[string]string{
-			"Group": p.Group, "UserId": p.UserID, "OrganizationArn": p.OrganizationARN,
-			"OrganizationalUnitArn": p.OrganizationalUnitARN,
-		} {
-			if value != "" {
-				form.Set(fmt.Sprintf("%s.%d.%s", list, i+1, field), value)
-			}
+func (p Permission) form(operation string, form url.Values) url.Values {
+	form.Set("OperationType", operation)
+	for field, value := range map[string]string{
+		"UserGroup.1": p.Group, "UserId.1": p.UserID, "OrganizationArn.1": p.OrganizationARN,
+		"OrganizationalUnitArn.1": p.OrganizationalUnitARN,
+	} {
+		if value != "" {
+			form.Set(field, value)
 		}
 	}
+	return form
 }
 
 // ModifySnapshotAttribute changes whom a snapshot is shared with.
@@ -224,19 +222,17 @@ func (c Client) ModifySnapshotAttribute(ctx context.Context, in *ModifySnapshotA
 	return call[Nothing](ctx, c, in.Region, "ModifySnapshotAttribute", in)
 }
 
-// ModifyImageAttributeInput adds or removes some of whom an image is shared with.
+// ModifyImageAttributeInput adds or removes one of whom an image is shared with.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html
 type ModifyImageAttributeInput struct {
 	Region, ImageID string
-	Add, Remove     []Permission
+	Operation       string // Add or Remove
+	Permission      Permission
 }
 
 // Form is the input as it is sent.
 func (in *ModifyImageAttributeInput) Form() url.Values {
-	form := url.Values{"ImageId": {in.ImageID}}
-	set(form, "LaunchPermission.Add", in.Add)
-	set(form, "LaunchPermission.Remove", in.Remove)
-	return form
+	return in.Permission.form(in.Operation, url.Values{"ImageId": {in.ImageID}, "Attribute": {"launchPermission"}})
 }
 
 // ModifyImageAttribute changes whom an image is shared with.

@@ -88,15 +88,18 @@ func SharedWith(ctx context.Context, api Reads, kind, region, id string) ([]stri
 }
 
 func (k kind) Set(ctx context.Context, c change.Change) (err error) {
-	region, _, _ := c.Share()
-	add, remove := c.ShareSides()
+	region, with, _ := c.Share()
+	operation := Remove
+	if c.After == change.Shared {
+		operation = Add
+	}
 	if k.Kind == change.SnapshotShare {
 		_, err = k.client.ModifySnapshotAttribute(ctx, &ModifySnapshotAttributeInput{
-			region, c.Subject, permissions(add), permissions(remove),
+			region, c.Subject, operation, Named(with),
 		})
 	} else {
 		_, err = k.client.ModifyImageAttribute(ctx, &ModifyImageAttributeInput{
-			region, c.Subject, permissions(add), permissions(remove),
+			region, c.Subject, operation, Named(with),
 		})
 	}
 	return change.Wrap(err, "change whom %q is shared with", c.Subject)

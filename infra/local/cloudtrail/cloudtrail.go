@@ -254,28 +254,39 @@ func put(tree map[string]any, path []string, text string) {
 	tree[last] = value(last, text)
 }
 
-// lists makes {"member": {"1": a, "2": b}} the list [a, b] and every name lowerCamel.
+// lists makes {"member": {"1": a, "2": b}} the list [a, b], {"1": a, "2": b} that of EC2, {"items": [a, b]}, and every
+// name lowerCamel.
 func lists(node any) any {
 	tree, ok := node.(map[string]any)
 	if !ok {
 		return node
 	}
-	if members, ok := tree["member"].(map[string]any); ok && len(tree) == 1 {
-		list := make([]any, 0, len(members))
-		for _, index := range slices.SortedFunc(maps.Keys(members), func(a, b string) int {
-			x, _ := strconv.Atoi(a)
-			y, _ := strconv.Atoi(b)
-			return cmp.Compare(x, y)
-		}) {
-			list = append(list, lists(members[index]))
+	for _, member := range []string{"member", "AttributeValue"} { // the second is RDS's
+		if members, ok := tree[member].(map[string]any); ok && len(tree) == 1 {
+			return list(members)
 		}
-		return list
+	}
+	if _, numbered := tree["1"]; numbered {
+		return map[string]any{"items": list(tree)}
 	}
 	named := map[string]any{}
 	for name, child := range tree {
 		named[lowerCamel(name)] = lists(child)
 	}
 	return named
+}
+
+// list is the members in the order of their numbers.
+func list(members map[string]any) []any {
+	list := make([]any, 0, len(members))
+	for _, index := range slices.SortedFunc(maps.Keys(members), func(a, b string) int {
+		x, _ := strconv.Atoi(a)
+		y, _ := strconv.Atoi(b)
+		return cmp.Compare(x, y)
+	}) {
+		list = append(list, lists(members[index]))
+	}
+	return list
 }
 
 // An element is any XML element.

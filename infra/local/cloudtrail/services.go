@@ -10,9 +10,9 @@ import (
 // services are those beside IAM in which Warder has something or restores what others change, by the name in a
 // signature, with the name in events.
 var services = map[string]string{
-	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb",
-	"events": "events", "kms": "kms", "lambda": "lambda",
-	"logs": "logs", "monitoring": "monitoring", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
+	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb", "ec2": "ec2",
+	"events": "events", "kms": "kms", "lambda": "lambda", "logs": "logs", "monitoring": "monitoring", "rds": "rds",
+	"sns": "sns", "sqs": "sqs", "ssm": "ssm",
 }
 
 // data are the calls that work with what is in a table, a queue, a topic or a log: CloudTrail records them as data

@@ -66,6 +66,14 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			call.Resource = caller.ARN
 			about, _ = h.user(caller.Name)
 		}
+	case req.service == "ec2" && call.Resource != "*":
+		call.Conditions["ec2:Owner"] = h.Account // functions ask for what the account owns
+	// A list is of all that there are.
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
+	case call.Action == "rds:DescribeDBSnapshots" && call.Resource == "*":
+		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":snapshot:*"
+	case call.Action == "rds:DescribeDBClusterSnapshots" && call.Resource == "*":
+		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":cluster-snapshot:*"
 	case call.Action == "lambda:ListEventSourceMappings":
 		call.Resource = "*" // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 	// A recorder's ARN ends in an id that nobody may know beforehand.
@@ -308,6 +316,16 @@ func resource(service, account, region string, named map[string]string) string {
 		return "arn:aws:s3:::" + named["Bucket"] + "/" + named["Key"]
 	case service == "s3" && has("Bucket"):
 		return "arn:aws:s3:::" + named["Bucket"]
+	case service == "ec2" && has("SnapshotId"):
+		return "arn:aws:ec2:" + region + "::snapshot/" + named["SnapshotId"]
+	case service == "ec2" && has("ImageId"):
+		return "arn:aws:ec2:" + region + "::image/" + named["ImageId"]
+	case service == "rds" && has("ResourceName"):
+		return named["ResourceName"]
+	case service == "rds" && has("DBSnapshotIdentifier"):
+		return regional("snapshot:" + named["DBSnapshotIdentifier"])
+	case service == "rds" && has("DBClusterSnapshotIdentifier"):
+		return regional("cluster-snapshot:" + named["DBClusterSnapshotIdentifier"])
 	case service == "cloudtrail" && has("Name"), service == "cloudtrail" && has("TrailName"):
 		return named["Name"] + named["TrailName"] // functions name trails by their ARNs
 	case service == "dynamodb" && has("IndexName"):

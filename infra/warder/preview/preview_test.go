@@ -214,6 +214,8 @@ func TestReads(t *testing.T) {
 	want := []string{
 		"cloudformation:DescribeStacks", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus",
 		"cloudtrail:ListTags", "cloudtrail:ListTrails", "config:DescribeConfigurationRecorderStatus",
+		"ec2:DescribeImageAttribute", "ec2:DescribeImages", "ec2:DescribeSnapshotAttribute", "ec2:DescribeSnapshots",
+		"ec2:DescribeTags",
 		"iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed",
 		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
@@ -222,6 +224,8 @@ func TestReads(t *testing.T) {
 		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices", "iam:ListRoles",
 		"iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates",
 		"iam:ListUserPolicies", "iam:ListUsers",
+		"rds:DescribeDBClusterSnapshotAttributes", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBSnapshotAttributes",
+		"rds:DescribeDBSnapshots", "rds:ListTagsForResource",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
 	}

@@ -98,27 +98,20 @@ func (c call) modify(kind, region, name string, add, remove []string) error {
 	return nil
 }
 
-func ec2Permissions(names []string) (all []ec2.Permission) {
+func permissions(names []string) (all []ec2.Permission) {
 	for _, name := range names {
-		switch {
-		case name == change.Everybody:
-			all = append(all, ec2.Permission{Group: name})
-		case strings.Contains(name, ":organization/"):
-			all = append(all, ec2.Permission{OrganizationARN: name})
-		case strings.Contains(name, ":ou/"):
-			all = append(all, ec2.Permission{OrganizationalUnitARN: name})
-		default:
-			all = append(all, ec2.Permission{UserID: name})
-		}
+		all = append(all, ec2.Named(name))
 	}
 	return all
 }
 
-func ec2Names(all []ec2.Permission) (names []string) {
-	for _, p := range all {
-		names = append(names, p.Group+p.UserID+p.OrganizationARN+p.OrganizationalUnitARN)
+// permit changes one share of a snapshot or an image.
+func (c call) permit(kind, name, operation string, p ec2.Permission) (any, error) {
+	add, remove := []string{p.Name()}, []string(nil)
+	if operation == ec2.Remove {
+		add, remove = nil, add
 	}
-	return names
+	return &ec2.Nothing{}, c.modify(kind, c.region, name, add, remove)
 }
 
 // DescribeSnapshotAttribute says whom a snapshot is shared with.
@@ -127,7 +120,7 @@ func (c call) DescribeSnapshotAttribute(in *ec2.DescribeSnapshotAttributeInput) 
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeSnapshotAttributeOutput{Permissions: ec2Permissions(share.With)}, nil
+	return &ec2.DescribeSnapshotAttributeOutput{Permissions: permissions(share.With)}, nil
 }
 
 // DescribeImageAttribute says whom an image is shared with.
@@ -136,17 +129,17 @@ func (c call) DescribeImageAttribute(in *ec2.DescribeImageAttributeInput) (any, 
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.DescribeImageAttributeOutput{Permissions: ec2Permissions(share.With)}, nil
+	return &ec2.DescribeImageAttributeOutput{Permissions: permissions(share.With)}, nil
 }
 
 // ModifySnapshotAttribute changes whom a snapshot is shared with.
 func (c call) ModifySnapshotAttribute(in *ec2.ModifySnapshotAttributeInput) (any, error) {
-	return &ec2.Nothing{}, c.modify(change.SnapshotShare, c.region, in.SnapshotID, ec2Names(in.Add), ec2Names(in.Remove))
+	return c.permit(change.SnapshotShare, in.SnapshotID, in.Operation, in.Permission)
 }
 
 // ModifyImageAttribute changes whom an image is shared with.
 func (c call) ModifyImageAttribute(in *ec2.ModifyImageAttributeInput) (any, error) {
-	return &ec2.Nothing{}, c.modify(change.ImageShare, c.region, in.ImageID, ec2Names(in.Add), ec2Names(in.Remove))
+	return c.permit(change.ImageShare, in.ImageID, in.Operation, in.Permission)
 }
 
 // DescribeTags returns the tags of a snapshot or an image.
