@@ -43,7 +43,7 @@ func parseOptions(args []string) options {
 // listOptions take several values.
 var listOptions = map[string]bool{
 	"alarm-names": true, "filter": true, "group-names": true, "ids": true, "organization-arns": true, "tag-keys": true,
-	"tags": true,
+	"tags":     true,
 	"user-ids": true, "values-to-add": true,
 }
 
