@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/feed"
@@ -84,7 +83,7 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	if err != nil {
 		return a, err
 	}
-	t := &turn{poster: p, answer: &a, holder: invocation(ctx), items: p.arrange(ctx, &a, records)}
+	t := &turn{poster: p, answer: &a, holder: feed.Holder(ctx), items: p.arrange(ctx, &a, records)}
 	if err := t.run(ctx); err != nil {
 		a.Blame(err)
 		for _, i := range t.items {
@@ -200,7 +199,7 @@ func (t *turn) run(ctx context.Context) (err error) {
 		return err
 	}
 	for allowed := false; len(t.items) > 0; {
-		if t.Now().Add(reserve).After(t.end(ctx)) {
+		if t.Now().Add(reserve).After(t.Feed.End(ctx)) {
 			t.leave(ctx, feed.Soon)
 			return nil
 		}
@@ -288,24 +287,24 @@ func (t *turn) take(ctx context.Context, i item, root *string, first bool) (take
 			return false, true, nil
 		}
 	}
-	err = t.Ledger.BeginDelivery(ctx, "slack#"+i.id, t.holder, t.Now(), t.end(ctx))
+	err = t.Ledger.BeginDelivery(ctx, "slack#"+i.id, t.holder, t.Now(), t.Feed.End(ctx))
 	switch {
 	case errors.Is(err, ledger.ErrDone):
 		t.answer.Doubled++
 		return false, false, nil
-	case held(err): // another invocation is at it
+	case feed.Held(err): // another invocation is at it
 		t.Feed.Leave(ctx, &t.answer.Answer, feed.Soon, i.records...)
 		return false, false, nil
 	case err != nil || !threaded:
 		return err == nil, false, err
 	}
-	its, err := t.Ledger.Thread(ctx, t.name(i), t.holder, t.Now(), t.end(ctx))
+	its, err := t.Ledger.Thread(ctx, t.name(i), t.holder, t.Now(), t.Feed.End(ctx))
 	if err == nil && (first || its == *root) {
 		*root = its
 		return true, false, nil
 	}
 	free := t.Ledger.EndDelivery(ctx, "slack#"+i.id, t.holder, false, t.Now())
-	if err == nil || held(err) { // another invocation begins the thread
+	if err == nil || feed.Held(err) { // another invocation begins the thread
 		t.Feed.Leave(ctx, &t.answer.Answer, feed.Soon, i.records...)
 		return false, false, free
 	}
@@ -314,11 +313,6 @@ func (t *turn) take(ctx context.Context, i item, root *string, first bool) (take
 
 // name is that of the item's thread in the ledger.
 func (t *turn) name(i item) string { return "slack#" + t.Client.Channel + "#" + i.thread }
-
-// held reports whether it is another invocation's turn.
-func held(err error) bool {
-	return errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict)
-}
 
 // send posts the claimed items as one message, and records what came of it. It says how long the others have to wait if
 // Slack takes nothing now.
@@ -375,20 +369,4 @@ func (t *turn) render(batch []item) slack.Post {
 		return slack.Render(notices[0], t.Language)
 	}
 	return slack.RenderDigest(notices, t.Language)
-}
-
-// end is when the invocation ends at the latest.
-func (p *poster) end(ctx context.Context) time.Time {
-	if end, ok := ctx.Deadline(); ok {
-		return end
-	}
-	return p.Now().Add(time.Minute)
-}
-
-// invocation names who is at work: the same on Lambda's own retries.
-func invocation(ctx context.Context) string {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return lc.AwsRequestID
-	}
-	return "unknown"
 }

@@ -4,14 +4,42 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/warder-aws/warder/pkg/awsjson"
+	"github.com/warder-aws/warder/pkg/notice"
 )
 
 // service is Amazon SES, of which one operation is used. Its client in the SDK would be most of the function.
 type service interface {
 	// SendEmail returns the id that SES gave the mail.
 	SendEmail(context.Context, *email) (string, error)
+}
+
+// topics are the topics of the stack that addresses are subscribed to.
+type topics interface {
+	// Publish sends a text to who is subscribed to the topic, and to nobody but the owner if one is given.
+	Publish(ctx context.Context, topic, owner, subject, text string) error
+}
+
+// maxMessage is the longest text that SNS takes, in bytes, with room for attributes.
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+const maxMessage = 250_000
+
+type snsTopics struct{ api notice.SNS }
+
+// Publish implements [topics].
+func (t snsTopics) Publish(ctx context.Context, topic, owner, subject, text string) error {
+	text = notice.Truncate(text, maxMessage)
+	in := &sns.PublishInput{TopicArn: &topic, Subject: &subject, Message: &text}
+	if owner != "" {
+		in.MessageAttributes = map[string]types.MessageAttributeValue{
+			"owner": {DataType: aws.String("String"), StringValue: &owner},
+		}
+	}
+	_, err := t.api.Publish(ctx, in)
+	return err
 }
 
 // email is the input of SendEmail.

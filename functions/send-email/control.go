@@ -7,6 +7,8 @@ import (
 	_ "embed"
 	"encoding/json"
 
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
 	"github.com/warder-aws/warder/pkg/feed"
 	"github.com/warder-aws/warder/pkg/handler"
 )
@@ -22,7 +24,7 @@ var (
 var Tool = handler.Tool[json.RawMessage, answer]{Description: description, Korean: korean, New: newMailer}
 
 func newMailer(s handler.Setup) (func(context.Context, json.RawMessage) (answer, error), error) {
-	m := &mailer{Runner: s.Runner, Service: newSES(s.AWS), Feed: feed.Feed{
+	m := &mailer{Runner: s.Runner, Service: newSES(s.AWS), Topics: snsTopics{sns.NewFromConfig(s.AWS)}, Feed: feed.Feed{
 		Queue: feed.NewQueue(s.AWS, s.Settings.Queue), Ledger: s.Ledger, Account: s.Account, Now: s.Now, Log: s.Log,
 	}}
 	return m.handle, nil

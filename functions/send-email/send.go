@@ -37,6 +37,7 @@ const (
 type mailer struct {
 	*remediation.Runner
 	Service service
+	Topics  topics
 	Feed    feed.Feed
 }
 
@@ -50,11 +51,18 @@ type answer struct {
 	feed.Answer
 }
 
-// letter is a notice on its way to an address.
+// letter is a notice on its way to a recipient.
 type letter struct {
-	record  events.SQSMessage
-	notice  notice.Message
-	address string // as it is compared
+	record events.SQSMessage
+	notice notice.Message
+	recipient
+}
+
+// recipient is who gets a mail.
+type recipient struct {
+	// topic is the ARN of the topic that whoever it is has subscribed to; empty: they get mail through SES.
+	topic   string
+	address string // as it is compared; empty for everybody who is subscribed to the topic
 }
 
 // urgent reports whether the notice does not wait for others.
@@ -70,7 +78,7 @@ func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error
 	if err != nil {
 		return a, err
 	}
-	byAddress := map[string][]letter{}
+	mails := map[mail][]letter{}
 	for _, record := range records {
 		if back, ok := parseBack(record.Body); ok {
 			if err := m.cameBack(ctx, back); err != nil {
@@ -78,21 +86,26 @@ func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error
 			}
 			continue
 		}
-		l, wait, err := m.read(ctx, record)
+		letters, wait, err := m.read(ctx, record)
 		switch {
 		case err != nil:
 			m.Feed.Fail(ctx, &a.Answer, fmt.Errorf("message %.64q: %w", record.MessageId, err), record)
 		case wait > 0:
 			m.Feed.Leave(ctx, &a.Answer, wait, record)
-		case l.address == "":
+		case len(letters) == 0:
 			a.Dropped++
-		default:
-			byAddress[l.address] = append(byAddress[l.address], l)
+		}
+		for _, l := range letters {
+			mails[mail{l.recipient, l.urgent()}] = append(mails[mail{l.recipient, l.urgent()}], l)
 		}
 	}
 	waiting := 0
-	for _, letters := range inOrder(byAddress) {
-		wait, err := m.mail(ctx, &a, letters)
+	for _, letters := range inOrder(mails) {
+		send := m.mail
+		if letters[0].topic != "" {
+			send = m.publish
+		}
+		wait, err := send(ctx, &a, letters)
 		if err == nil && wait > 0 && wait <= time.Second { // each second has room for so many
 			wait, waiting = time.Second*time.Duration(1+waiting/perSecond), waiting+1
 		}
@@ -109,6 +122,12 @@ func (m *mailer) handle(ctx context.Context, raw json.RawMessage) (answer, error
 	return a, nil
 }
 
+// mail is what is in one mail: what is urgent, or else the rest, for a recipient.
+type mail struct {
+	recipient
+	urgent bool
+}
+
 func recordsOf(letters []letter) (all []events.SQSMessage) {
 	for _, l := range letters {
 		all = append(all, l.record)
@@ -116,9 +135,8 @@ func recordsOf(letters []letter) (all []events.SQSMessage) {
 	return all
 }
 
-// read returns the notice of a message and whom it is for, or how long to wait before it is looked at again. A letter
-// without an address is not to be sent.
-func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, wait time.Duration, err error) {
+// read returns the notice of a message for each of its recipients, or how long to wait before it is looked at again.
+func (m *mailer) read(ctx context.Context, record events.SQSMessage) (all []letter, wait time.Duration, err error) {
 	var n notice.Message
 	published := false
 	if json.Unmarshal([]byte(record.Body), &n) == nil {
@@ -126,26 +144,38 @@ func (m *mailer) read(ctx context.Context, record events.SQSMessage) (l letter, 
 	}
 	switch {
 	case err != nil || wait > 0:
-		return l, wait, err
+		return nil, wait, err
 	case !published:
 		m.Log.WarnContext(ctx, "not mailed: the ledger does not have the notice",
 			"message", notice.Plain(record.MessageId, 64), "bytes", len(record.Body))
-		return l, 0, nil
+		return nil, 0, nil
 	}
-	before, err := m.Ledger.Mailed(ctx, n.Finding)
-	if err != nil ||
-		slices.ContainsFunc(before, func(d ledger.Mailed) bool { return d.Kind == n.Kind && d.Back.IsZero() }) {
-		return l, 0, err
-	}
-	address, err := m.recipient(ctx, n.Owner)
 	if m.Settings.Runbooks != "" && n.Runbook != "" {
 		n.Runbook = m.Settings.Runbooks + n.Control
 	}
-	return letter{record, n, address}, 0, err
+	if topic := m.Settings.Mail.All; topic != "" {
+		all = append(all, letter{record, n, recipient{topic: topic}})
+	}
+	before, err := m.Ledger.Mailed(ctx, n.Finding)
+	if err != nil {
+		return nil, 0, err
+	}
+	if slices.ContainsFunc(before, func(d ledger.Mailed) bool { return d.Kind == n.Kind && d.Back.IsZero() }) {
+		return all, 0, nil
+	}
+	address, err := m.recipient(ctx, n.Owner)
+	if err == nil && address != "" {
+		to := recipient{address: address}
+		if m.Settings.Mail.Sender == "" {
+			to.topic = m.Settings.Mail.Owners
+		}
+		all = append(all, letter{record, n, to})
+	}
+	return all, 0, err
 }
 
-// recipient is who gets the notice: the owner, or else who answers for all that has none. It is empty for nobody, and
-// for who gets every notice through SNS.
+// recipient is the owner who gets the notice, or else who answers for all that has none. It is empty for nobody, and
+// for who gets every notice anyway. Without SES only addresses of the settings can get any.
 func (m *mailer) recipient(ctx context.Context, owner string) (string, error) {
 	for _, address := range []string{settings.Address(owner), settings.Address(m.Settings.Owners.Default)} {
 		if address == "" {
@@ -158,13 +188,61 @@ func (m *mailer) recipient(ctx context.Context, owner string) (string, error) {
 		if known.CameBack(m.Now()) {
 			continue
 		}
-		fixed := func(other string) bool { return settings.Address(other) == address }
-		if slices.ContainsFunc(m.Settings.Mail.Fixed, fixed) {
+		is := func(other string) bool { return settings.Address(other) == address }
+		if slices.ContainsFunc(m.Settings.Mail.Fixed, is) {
 			return "", nil
 		}
-		return address, nil
+		subscribed := m.Settings.Mail.Owners != "" && slices.ContainsFunc(m.Settings.Owners.Addresses(), is)
+		if subscribed || m.Settings.Mail.Sender != "" {
+			return address, nil
+		}
 	}
 	return "", nil
+}
+
+// publish sends the notices to the subscribers of a topic, as one message; or says how long they have to wait. What was
+// sent before is not sent again.
+func (m *mailer) publish(ctx context.Context, a *answer, letters []letter) (wait time.Duration, err error) {
+	now, to := m.Now(), letters[0].recipient
+	if wait, err := m.Ledger.Allow(ctx, "mail", perSecond, time.Second, now); err != nil || wait > 0 {
+		return wait, err
+	}
+	if !letters[0].urgent() {
+		wait, err := m.Ledger.Allow(ctx, "gather#"+to.topic+"#"+to.address, 1, gather, now)
+		if err != nil || wait > 0 {
+			return max(wait, 2*time.Second), err
+		}
+	}
+	var due []letter
+	var notices []notice.Message
+	name := func(l letter) string { return "mail#" + to.topic + "#" + to.address + "#" + l.notice.ID }
+	holder, until := feed.Holder(ctx), m.Feed.End(ctx)
+	end := func(sent bool) (faults []error) {
+		for _, l := range due {
+			faults = append(faults, m.Ledger.EndDelivery(ctx, name(l), holder, sent, m.Now()))
+		}
+		return faults
+	}
+	for _, l := range letters {
+		switch err := m.Ledger.BeginDelivery(ctx, name(l), holder, now, until); {
+		case errors.Is(err, ledger.ErrDone):
+		case feed.Held(err): // another invocation is at it
+			m.Feed.Leave(ctx, &a.Answer, feed.Soon, l.record)
+		case err != nil:
+			return 0, errors.Join(append(end(false), err)...)
+		default:
+			due, notices = append(due, l), append(notices, l.notice)
+		}
+	}
+	if len(due) == 0 {
+		return 0, nil
+	}
+	_, body := notice.Mail(notices)
+	if err := m.Topics.Publish(ctx, to.topic, to.address, notice.Line(notices), body); err != nil {
+		return 0, fmt.Errorf("publish %d notices: %w", len(due), errors.Join(append(end(false), err)...))
+	}
+	a.Mailed, a.Notices = a.Mailed+1, a.Notices+len(due)
+	return 0, errors.Join(end(true)...)
 }
 
 // mail sends the notices to their address, in one mail; or says how long they have to wait.
@@ -174,7 +252,7 @@ func (m *mailer) mail(ctx context.Context, a *answer, letters []letter) (wait ti
 	if err != nil {
 		return 0, err
 	}
-	if !slices.ContainsFunc(letters, letter.urgent) {
+	if !letters[0].urgent() {
 		if wait := known.Mailed.Add(gather).Sub(now); wait > 0 && wait <= gather {
 			return max(wait, 2*time.Second), nil
 		}
@@ -222,21 +300,22 @@ func (m *mailer) keep(ctx context.Context, address, id string, letters []letter)
 	return errors.Join(faults...)
 }
 
-// inOrder returns the letters by address: the most urgent first in each, and who has the most urgent first.
-func inOrder(byAddress map[string][]letter) [][]letter {
+// inOrder returns the letters by mail: the most urgent first in each, and the most urgent mail first.
+func inOrder(mails map[mail][]letter) [][]letter {
 	urgency := func(a, b letter) int {
 		rank := func(l letter) int { return control.Severity(l.notice.Severity).Rank() }
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), a.notice.Time.Compare(b.notice.Time),
 			cmp.Compare(a.notice.ID, b.notice.ID))
 	}
 	var all [][]letter
-	for _, letters := range byAddress {
+	for _, letters := range mails {
 		slices.SortFunc(letters, urgency)
 		letters = slices.CompactFunc(letters, func(a, b letter) bool { return a.notice.ID == b.notice.ID })
 		all = append(all, letters)
 	}
 	slices.SortFunc(all, func(a, b []letter) int {
-		return cmp.Or(urgency(a[0], b[0]), cmp.Compare(a[0].address, b[0].address))
+		return cmp.Or(urgency(a[0], b[0]), cmp.Compare(a[0].topic, b[0].topic),
+			cmp.Compare(a[0].address, b[0].address))
 	})
 	return all
 }

@@ -40,6 +40,8 @@ type world struct {
 	sent   []sent
 	alerts []notice.Message // what the function published itself
 	refuse func(*email) error
+
+	published publishing
 }
 
 type sent struct {
@@ -73,6 +75,7 @@ func newWorld(t *testing.T, edit func(*settings.Function)) *world {
 		},
 	}, Service: w}
 	w.queue = &feedtest.Queue{Now: w.Now}
+	w.published.world, w.Topics = w, &w.published
 	w.Feed = feed.Feed{Queue: w.queue, Ledger: w.Ledger, Account: account, Now: w.Now, Log: w.Log}
 	return w
 }
@@ -255,9 +258,190 @@ func TestFirstSweepIsFewMails(t *testing.T) {
 	}
 	urgent := func(s sent) bool { return strings.Contains(s.body(), "user-123") }
 	i := slices.IndexFunc(w.sent, urgent)
-	if !strings.Contains(w.sent[i].body()[:200], "  1. ") ||
-		strings.Index(w.sent[i].body(), "user-") != strings.Index(w.sent[i].body(), "user-123") {
-		t.Errorf("what is critical is not first in\n%.600s", w.sent[i].body())
+	if others := strings.ReplaceAll(w.sent[i].body(), "user-123", ""); strings.Contains(others, "user-") {
+		t.Errorf("what is critical is not alone in\n%.600s", w.sent[i].body())
+	}
+}
+
+// publishing are the topics that addresses are subscribed to.
+type publishing struct {
+	*world
+	sent []published
+	err  error
+}
+
+type published struct {
+	at                          time.Time
+	topic, owner, subject, text string
+}
+
+// Publish implements [topics]. A call takes a tenth of a second.
+func (p *publishing) Publish(_ context.Context, topic, owner, subject, text string) error {
+	if p.err != nil {
+		return p.err
+	}
+	p.sent = append(p.sent, published{p.now, topic, owner, subject, text})
+	p.now = p.now.Add(100 * time.Millisecond)
+	return nil
+}
+
+const (
+	allTopic   = "arn:aws:sns:us-east-1:111122223333:mails"
+	ownerTopic = "arn:aws:sns:us-east-1:111122223333:owners"
+)
+
+// subscribing are settings without SES: addresses are subscribed to topics.
+func subscribing(f *settings.Function) {
+	f.Mail = settings.Mail{All: allTopic, Owners: ownerTopic, Fixed: []string{soc}}
+	f.Owners.Default = "it@example.com"
+	f.Owners.Prefixes = map[string]string{"a-": alice, "b-": "Bob@example.com"}
+}
+
+// The first sweep of an account, without SES: 300 findings, published as fast as sweeps do that start together, three of
+// them urgent. SNS suspends a subscription that gets more than ten messages in a second.
+func TestFirstSweepThroughSNS(t *testing.T) {
+	w := newWorld(t, subscribing)
+	owners := []string{alice, "bob@example.com", "", "nobody@example.com", soc}
+	for i := range 300 {
+		severity := "medium"
+		if i%100 == 23 {
+			severity = "critical"
+		}
+		w.notify(notice.Message{Control: "c", Severity: severity, Title: "Access key is too old",
+			Subject: fmt.Sprintf("user-%03d", i), Owner: owners[i%len(owners)]})
+		w.now = w.now.Add(60 * time.Millisecond)
+		if i%30 == 29 {
+			w.turn()
+		}
+	}
+	w.settle()
+	type key struct{ topic, owner string }
+	count, text, fastest := map[key]int{}, map[key]string{}, 0
+	for i, p := range w.published.sent {
+		to := key{p.topic, p.owner}
+		count[to]++
+		text[to] += p.text
+		within := 0
+		for _, other := range w.published.sent[i:] {
+			if other.at.Sub(p.at) < time.Second {
+				within++
+			}
+		}
+		fastest = max(fastest, within)
+		if len(p.subject) > 99 || len(p.text) > 256*1024 {
+			t.Errorf("SNS does not take a subject of %d and a text of %d bytes", len(p.subject), len(p.text))
+		}
+	}
+	t.Logf("300 notices are %d messages, at most %d in a second: %v", len(w.published.sent), fastest, count)
+	want := []key{{allTopic, ""}, {ownerTopic, alice}, {ownerTopic, "bob@example.com"}, {ownerTopic, "it@example.com"}}
+	if len(count) != len(want) || fastest > perSecond || len(w.sent) > 0 {
+		t.Errorf("messages %v, %d in a second, %d through SES", count, fastest, len(w.sent))
+	}
+	for _, to := range want {
+		if n := count[to]; n < 1 || n > 6 {
+			t.Errorf("%v got %d messages, want few", to, n)
+		}
+		for i := range 300 {
+			owner := cmp.Or(owners[i%len(owners)], "it@example.com")
+			if owner == "nobody@example.com" {
+				owner = "it@example.com"
+			}
+			has := strings.Count(text[to], fmt.Sprintf("user-%03d", i)) > 0
+			if should := to.owner == "" || to.owner == owner; has != should {
+				t.Errorf("%v is notified of user-%03d: %t", to, i, has)
+			}
+		}
+	}
+	// What is urgent is in messages of its own.
+	alone := 0
+	for _, p := range w.published.sent {
+		others := strings.NewReplacer("user-023", "", "user-123", "", "user-223", "").Replace(p.text)
+		if others == p.text {
+			continue
+		}
+		if alone++; strings.Contains(others, "user-") {
+			t.Errorf("urgent notices and others are in one message: %.400s", p.text)
+		}
+	}
+	if alone == 0 {
+		t.Error("no message has an urgent notice")
+	}
+}
+
+// However often SQS hands a notice over, and whichever call fails: each subscriber gets it, and twice only if the record
+// of it failed.
+func TestThroughSNSOnce(t *testing.T) {
+	w := newWorld(t, subscribing)
+	n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	w.settle()
+	for range 3 {
+		w.put(w.record2(n))
+		w.now = w.now.Add(time.Hour)
+		w.settle()
+	}
+	if len(w.published.sent) != 2 || w.published.sent[0].text != n.Email() || w.published.sent[0].subject != n.Line() {
+		t.Errorf("published %+v", w.published.sent)
+	}
+	for call := 1; ; call++ {
+		w := newWorld(t, subscribing)
+		store := new(ledger.Memory)
+		w.Ledger = ledger.New(store)
+		w.Feed.Ledger = w.Ledger
+		w.notify(notice.Message{Control: "c", Severity: "high", Title: "T", Subject: "alice", Owner: alice})
+		calls, failed, before := 0, false, 0
+		store.Fault = func(_ string, after bool) error {
+			if !after {
+				calls++
+			}
+			if calls == call && !after && !failed {
+				failed, before = true, len(w.published.sent)
+				return errors.New("throttled")
+			}
+			return nil
+		}
+		_, err := w.try()
+		if failed == (err == nil) {
+			t.Errorf("call %d: failed %t, %v", call, failed, err)
+		}
+		w.now = w.now.Add(time.Hour)
+		w.settle()
+		got := map[string]int{}
+		for _, p := range w.published.sent {
+			got[p.topic]++
+		}
+		if got[allTopic] < 1 || got[ownerTopic] < 1 || before == 0 && len(w.published.sent) > 2 {
+			t.Errorf("call %d: published %v", call, got)
+		}
+		if !failed {
+			break
+		}
+	}
+}
+
+// While SNS takes nothing, everything is kept.
+func TestSNSRefuses(t *testing.T) {
+	w := newWorld(t, subscribing)
+	w.published.err = errors.New("KMSDisabled")
+	w.notify(notice.Message{Control: "c", Severity: "medium", Title: "T", Subject: "alice", Owner: alice})
+	if _, err := w.try(); err == nil || !strings.Contains(err.Error(), "publish 1 notices: KMSDisabled") || w.queue.Len() != 1 {
+		t.Errorf("%v, %d are left", err, w.queue.Len())
+	}
+	w.published.err = nil
+	w.now = w.now.Add(time.Hour)
+	w.settle()
+	if len(w.published.sent) != 2 {
+		t.Errorf("published %+v", w.published.sent)
+	}
+}
+
+// With SES the addresses of the settings get everything through SNS, and owners through SES.
+func TestBothWays(t *testing.T) {
+	w := newWorld(t, func(f *settings.Function) { f.Mail.All, f.Mail.Fixed = allTopic, []string{soc} })
+	w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
+	w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "soc", Owner: soc})
+	w.settle()
+	if len(w.published.sent) != 1 || w.published.sent[0].topic != allTopic || len(w.sent) != 1 || w.sent[0].to() != alice {
+		t.Errorf("published %+v, mailed %+v", w.published.sent, w.sent)
 	}
 }
 
@@ -270,10 +454,13 @@ func TestUrgentComesFirst(t *testing.T) {
 	}
 	w.notify(notice.Message{Control: "c", Severity: "low", Title: "Other", Subject: "x", Owner: "aaron@example.com"})
 	w.settle()
-	if len(w.sent) != 2 || w.sent[0].to() != alice {
+	if len(w.sent) != 3 || w.sent[0].to() != alice || w.sent[2].to() != alice {
 		t.Fatalf("sent %d mails, the first to %s", len(w.sent), w.sent[0].to())
 	}
-	body, at := w.sent[0].body(), -1
+	if strings.Contains(w.sent[0].body(), "Tmedium") || strings.Contains(w.sent[2].body(), "Thigh") {
+		t.Errorf("what is urgent is not in a mail of its own:\n%s\n%s", w.sent[0].body(), w.sent[2].body())
+	}
+	body, at := w.sent[0].body()+w.sent[2].body(), -1
 	for _, title := range []string{"Tcritical", "Thigh", "Tmedium", "Tlow"} {
 		next := strings.Index(body, title)
 		if next <= at {

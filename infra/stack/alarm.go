@@ -40,6 +40,9 @@ func (h *Hub) addOperations() {
 			return allowService("cloudwatch", resource, "StringEquals", "aws:SourceAccount", h.Account(), actions...)
 		}
 		h.Topic.AddToResourcePolicy(may(h.Topic.TopicArn(), "sns:Publish"))
+		if h.Mails != nil {
+			h.Mails.AddToResourcePolicy(may(h.Mails.TopicArn(), "sns:Publish"))
+		}
 		// In a key policy, * is this key.
 		h.Key.AddToResourcePolicy(may(jsii.String("*"), "kms:Decrypt", "kms:GenerateDataKey"), nil)
 	}
@@ -186,15 +189,18 @@ func (h *Hub) alarms() []alarm {
 func (h *Hub) addAlarms() (names []string) {
 	for _, a := range h.alarms() {
 		props := a.props(settings.Product + "-" + a.name)
-		actions := &[]any{h.Topic.TopicArn()}
+		actions := []any{h.Topic.TopicArn()}
+		if h.Mails != nil { // nobody has to fold alarms first
+			actions = append(actions, h.Mails.TopicArn())
+		}
 		if a.twice {
 			// It goes off as well when nothing can be published to the topic of notices: then events fail in all their tries,
 			// and sweeps do not come to their end.
-			actions = &[]any{h.Topic.TopicArn(), h.Watch.TopicArn()}
+			actions = append(actions, h.Watch.TopicArn())
 		}
-		props.AlarmActions = actions
+		props.AlarmActions = &actions
 		if a.missing == missingIsUnknown {
-			props.InsufficientDataActions = actions
+			props.InsufficientDataActions = &actions
 		}
 		awscloudwatch.NewCfnAlarm(h.Stack, jsii.String(a.id), props)
 		names = append(names, *props.AlarmName)

@@ -71,7 +71,7 @@ func (h *Hub) feed(scope constructs.Construct, c control.Control, f awslambda.Fu
 	for _, q := range []awssqs.Queue{queue, h.Undelivered} {
 		q.AddToResourcePolicy(allowService("sns", q.QueueArn(), "ArnEquals", "aws:SourceArn", topic, "sqs:SendMessage"))
 	}
-	if uses(c, control.Mail) {
+	if uses(c, control.Mail) && h.props.Settings.Notify.SES.On() {
 		events := pattern{
 			"source":      []any{"aws.ses"},
 			"detail-type": []any{"Email Bounced", "Email Complaint Received"},

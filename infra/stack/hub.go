@@ -34,6 +34,9 @@ type Hub struct {
 	Watch  awssns.Topic  // the second one, for when somebody switches off a part of Warder
 	Key    awskms.IKey   // of the topic; nil if the settings name a topic without one
 
+	Mails      awssns.Topic // of mails to the addresses of notify; nil without one
+	OwnerMails awssns.Topic // of mails to owners; nil if they get mail through SES, or there are none
+
 	LedgerKey awskms.IKey // of the secret that the ledger's items are sealed with
 
 	Failed      awssqs.Queue // what a function could not handle in all its tries
@@ -95,7 +98,8 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	if len(s.Regions) > 0 {
 		newRegionAlarmRule(hub)
 	}
-	if props.anyUses(control.Mail) {
+	hub.addMailTopics()
+	if s.Notify.SES.On() && props.anyUses(control.Mail) {
 		hub.names.Mail.Set = newMail(hub)
 	}
 	if props.anyUses(control.DrillQueue) {

@@ -104,7 +104,7 @@ func (p *HubProps) withDefaults() (*HubProps, error) {
 	}
 	filled.Controls = slices.DeleteFunc(slices.Clone(filled.Controls), func(c control.Control) bool {
 		n := filled.Settings.Notify
-		return uses(c, control.Slack) && !n.Slack.On() || uses(c, control.Mail) && !n.SES.On()
+		return uses(c, control.Slack) && !n.Slack.On() || uses(c, control.Mail) && !filled.Settings.Mails()
 	})
 	return &filled, nil
 }
@@ -247,14 +247,18 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 	}
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
 	return settings.Function{
-		Account:    longest("", 12),
-		Table:      longest(settings.TableName+"-", 12),
-		LedgerKey:  "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
-		Topic:      longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
-		Reports:    longest("", 63),                                                      // CreateBucket, Bucket
-		Drill:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
-		Queue:      longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
-		Mail:       settings.Mail{Set: longest("", 64)}, // CreateConfigurationSet, ConfigurationSetName
+		Account:   longest("", 12),
+		Table:     longest(settings.TableName+"-", 12),
+		LedgerKey: "arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+		Topic:     longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),       // CreateTopic, Name
+		Reports:   longest("", 63),                                                      // CreateBucket, Bucket
+		Drill:     longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80), // CreateQueue, QueueName
+		Queue:     longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
+		Mail: settings.Mail{
+			Set:    longest("", 64), // CreateConfigurationSet, ConfigurationSetName
+			All:    longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),
+			Owners: longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),
+		},
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
 		Roles:      roles,

@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -118,7 +117,7 @@ func (h *Hub) addTopicAndKeys() {
 	}
 	if s.Notify.Topic == "" {
 		key := newKey(h.Stack, "TopicKey", "Messages of Warder's topic, and seals of its ledger", true, s)
-		h.Key, h.Topic = key, newTopic(h.Stack, key, s)
+		h.Key, h.Topic = key, newTopic(h.Stack, "Notices", key)
 		if h.LedgerKey == nil {
 			h.LedgerKey = key
 		}
@@ -133,36 +132,13 @@ func (h *Hub) addTopicAndKeys() {
 	}
 }
 
-// newTopic adds the stack's own topic. The addresses of notify get every notice, those of owners only the ones
-// addressed to them, unless they get mail through SES. Each has to confirm once, in a mail that SNS sends. SNS compares
-// the values of a filter exactly, so that they are in lower case on both sides.
-func newTopic(stack awscdk.Stack, key awskms.Key, s settings.Settings) awssns.Topic {
-	topic := awssns.NewTopic(stack, jsii.String("Notices"), &awssns.TopicProps{
+// newTopic adds a topic.
+func newTopic(stack awscdk.Stack, id string, key awskms.IKey) awssns.Topic {
+	return awssns.NewTopic(stack, jsii.String(id), &awssns.TopicProps{
 		DisplayName: jsii.String("Warder"), // the sender of emails
 		MasterKey:   key,
 		EnforceSSL:  jsii.Bool(true),
 	})
-	subscribe := func(email string, filter *map[string]awssns.SubscriptionFilter) {
-		awssns.NewSubscription(topic, jsii.String(email), &awssns.SubscriptionProps{
-			Topic: topic, Protocol: awssns.SubscriptionProtocol_EMAIL, Endpoint: jsii.String(email), FilterPolicy: filter,
-		})
-	}
-	for _, email := range s.Notify.Emails {
-		subscribe(email, nil)
-	}
-	owners := s.Owners.Addresses()
-	if s.Notify.SES.On() {
-		owners = nil // they get mail from there
-	}
-	for _, email := range owners {
-		if !slices.Contains(s.Notify.Emails, email) {
-			only := awssns.SubscriptionFilter_StringFilter(&awssns.StringConditions{
-				Allowlist: jsii.Strings(strings.ToLower(email)),
-			})
-			subscribe(email, &map[string]awssns.SubscriptionFilter{"owner": only})
-		}
-	}
-	return topic
 }
 
 // newKey adds the key of the topic's messages, if it is for the topic, and of the secret of the ledger's seals. The

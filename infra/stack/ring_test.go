@@ -254,32 +254,38 @@ func TestAlarms_EachFailureRings(t *testing.T) {
 		want   map[string]int // how many topics
 	}{
 		{"a function returns errors", thrice(says(slog.LevelError, "invocation", "error", "denied")), time.Hour,
-			map[string]int{"warder-errors": 1}},
+			map[string]int{"warder-errors": 2}},
 		{"a function does not start", thrice(says(slog.LevelError, "set up", "error", "no settings")), time.Hour,
-			map[string]int{"warder-errors": 1}},
+			map[string]int{"warder-errors": 2}},
 		{"a function panics", thrice(says(slog.LevelError, "runtime", "error", "nil map")), time.Hour,
-			map[string]int{"warder-errors": 1}},
-		{"a function runs out of time", thrice(report(`"status":"timeout"`)), time.Hour, map[string]int{"warder-errors": 1}},
+			map[string]int{"warder-errors": 2}},
+		{"a function runs out of time", thrice(report(`"status":"timeout"`)), time.Hour, map[string]int{"warder-errors": 2}},
 		{"a function runs out of memory", thrice(report(`"status":"error","errorType":"Runtime.OutOfMemory"`)), time.Hour,
-			map[string]int{"warder-errors": 1}},
+			map[string]int{"warder-errors": 2}},
 		{"a function ends itself", thrice(report(`"status":"error","errorType":"Runtime.ExitError"`)), time.Hour,
-			map[string]int{"warder-errors": 1}},
-		{"a runtime that fails", thrice(report(`"status":"failure"`)), time.Hour, map[string]int{"warder-errors": 1}},
-		{"an event that failed in all its tries", kept("Failed"), time.Hour, map[string]int{"warder-failed": 2}},
-		{"an event that reached no function", kept("Undelivered"), time.Hour, map[string]int{"warder-undelivered": 2}},
+			map[string]int{"warder-errors": 2}},
+		{"a runtime that fails", thrice(report(`"status":"failure"`)), time.Hour, map[string]int{"warder-errors": 2}},
+		{"an event that failed in all its tries", kept("Failed"), time.Hour, map[string]int{"warder-failed": 3}},
+		{"a notice that Slack or a mail server has refused two hundred times", kept("Failed"), time.Hour,
+			map[string]int{"warder-failed": 3}},
+		{"a notice that did not reach the queue of Slack", kept("Undelivered"), time.Hour,
+			map[string]int{"warder-undelivered": 3}},
+		{"Slack does not take the token", thrice(says(slog.LevelError, "invocation", "error",
+			"notice n: post to Slack: token_revoked")), time.Hour, map[string]int{"warder-errors": 2}},
+		{"an event that reached no function", kept("Undelivered"), time.Hour, map[string]int{"warder-undelivered": 3}},
 		// Throttled for six hours, an event is in the queue; for less, the daily check says so.
 		{"functions that were throttled, records that were lost", once(metric.DeliveryFaults, 1), time.Hour,
-			map[string]int{"warder-delivery": 2}},
-		{"a sweep that is overdue", once(metric.OverdueSweeps, 1), time.Hour, map[string]int{"warder-no-sweep": 2}},
-		{"a control that stopped itself", once(metric.BreakerOpen, 1), time.Hour, map[string]int{"warder-breaker": 1}},
-		{"halted for a day", once(metric.HaltedHours, 24.2), time.Hour, map[string]int{"warder-halted": 1}},
+			map[string]int{"warder-delivery": 3}},
+		{"a sweep that is overdue", once(metric.OverdueSweeps, 1), time.Hour, map[string]int{"warder-no-sweep": 3}},
+		{"a control that stopped itself", once(metric.BreakerOpen, 1), time.Hour, map[string]int{"warder-breaker": 2}},
+		{"halted for a day", once(metric.HaltedHours, 24.2), time.Hour, map[string]int{"warder-halted": 2}},
 		{"halted for hours", once(metric.HaltedHours, 23), time.Hour, map[string]int{}},
 		{"the check does not run any more", func(_ *testing.T, c *cloud) {
 			runs := c.values["AWS/Lambda/Invocations warder-check-warder"]
 			c.values["AWS/Lambda/Invocations warder-check-warder"] = slices.DeleteFunc(runs, func(s sample) bool {
 				return s.at.After(at)
 			})
-		}, 30 * time.Hour, map[string]int{"warder-check-warder-missing": 2}},
+		}, 30 * time.Hour, map[string]int{"warder-check-warder-missing": 3}},
 	} {
 		for name := range tc.want {
 			delete(silent, name)

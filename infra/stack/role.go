@@ -52,6 +52,11 @@ func (h *Hub) resources(p control.Permission) []string {
 		case resource == control.Mail:
 			filled = append(filled, h.mailARNs()...)
 			continue
+		case resource == control.MailTopics:
+			for _, topic := range h.mailTopics() {
+				filled = append(filled, *topic.TopicArn())
+			}
+			continue
 		case resource == control.Slack:
 			resource = slackARN(h.props.Settings.Notify.Slack, p.Actions)
 		case slices.Contains(control.Own, resource):

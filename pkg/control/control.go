@@ -145,6 +145,7 @@ const (
 	Reports         = "${Reports}/*"  // the objects of the bucket of reports
 	Slack           = "${Slack}"      // the secret or the parameter that holds Slack's token or webhook
 	Mail            = "${Mail}"       // the identities of SES and the configuration set that owners get mail with
+	MailTopics      = "${MailTopics}" // the topics that addresses are subscribed to which get mail through SNS
 	Queue           = "${Queue}"      // the queue that feeds the tool, if it subscribes to the topic through one
 	DrillQueue      = "${DrillQueue}" // the queue that a drill watches
 	Bus             = "${Bus}"        // the stack's own event bus
@@ -152,7 +153,7 @@ const (
 
 // Own lists Warder's own resources that a tool may name.
 var Own = []string{
-	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, Mail, Queue, DrillQueue, Bus,
+	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, Mail, MailTopics, Queue, DrillQueue, Bus,
 }
 
 // Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in

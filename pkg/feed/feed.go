@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/warder-aws/warder/pkg/awsjson"
@@ -55,6 +56,7 @@ type Answer struct {
 	Failures []Failure `json:"batchItemFailures"`
 
 	faults []error
+	left   map[string]time.Duration // how long messages wait, by id
 }
 
 // Failure is a message that was not done.
@@ -86,8 +88,18 @@ func Records(raw json.RawMessage) ([]events.SQSMessage, error) {
 // Leave has the queue hand over the messages again after the time.
 func (f Feed) Leave(ctx context.Context, a *Answer, wait time.Duration, records ...events.SQSMessage) {
 	for _, record := range records {
-		a.Waiting++
-		a.Failures = append(a.Failures, Failure{record.MessageId})
+		before, left := a.left[record.MessageId]
+		if left && before <= wait { // something else of it is due before
+			continue
+		}
+		if !left {
+			a.Waiting++
+			a.Failures = append(a.Failures, Failure{record.MessageId})
+		}
+		if a.left == nil {
+			a.left = map[string]time.Duration{}
+		}
+		a.left[record.MessageId] = wait
 		if err := f.Queue.Delay(ctx, record.ReceiptHandle, min(max(wait, time.Second), MaxDelay)); err != nil {
 			// It comes again when its time in the queue is over.
 			f.Log.WarnContext(ctx, "delay message", "error", notice.Redact(err.Error()))
@@ -136,6 +148,27 @@ func sentAt(record events.SQSMessage) time.Time {
 func Backoff(record events.SQSMessage) time.Duration {
 	times, _ := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
 	return min(2*time.Second<<min(max(times, 0), 10), MaxDelay)
+}
+
+// Holder names the invocation: what it claims in the ledger is its own.
+func Holder(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return "unknown"
+}
+
+// End is when the invocation ends at the latest.
+func (f Feed) End(ctx context.Context) time.Time {
+	if end, ok := ctx.Deadline(); ok {
+		return end
+	}
+	return f.Now().Add(time.Minute)
+}
+
+// Held reports whether it is another invocation's turn, by an error of the ledger.
+func Held(err error) bool {
+	return errors.Is(err, ledger.ErrHeld) || errors.Is(err, ledger.ErrConflict)
 }
 
 type sqs struct {

@@ -96,5 +96,8 @@ func (m Message) Line() string {
 		}
 		return r
 	}, Redact(m.headline(cmp.Or(m.Heading, m.Title), "en")))
-	return Truncate(ascii, 99)
+	return Truncate(ascii, maxLine)
 }
+
+// maxLine is the longest subject of a message of SNS, in characters.
+const maxLine = 99

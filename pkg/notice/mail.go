@@ -34,5 +34,15 @@ func Mail(all []Message) (subject, body string) {
 	return i18n.T("%s, and %d more", line, len(all)-1).In(language), b.String()
 }
 
+// Line is the subject line of a mail with all notices in it, as SNS takes it: see [Message.Line].
+func Line(all []Message) string {
+	line := all[0].Line()
+	if len(all) == 1 {
+		return line
+	}
+	more := fmt.Sprintf(", and %d more", len(all)-1)
+	return Truncate(line, maxLine-len(more)) + more
+}
+
 // maxSubject is the longest subject of a mail, in bytes: more is not shown anywhere.
 const maxSubject = 200

@@ -25,6 +25,23 @@ type Mail struct {
 	Sender string   `json:"sender,omitempty"` // email address
 	Set    string   `json:"set,omitempty"`    // name of the configuration set
 	Fixed  []string `json:"fixed,omitempty"`  // addresses that get every notice through SNS, and no other mail
+	All    string   `json:"all,omitempty"`    // ARN of the topic of those addresses
+	Owners string   `json:"owners,omitempty"` // ARN of the topic of owners, where they get no mail through SES
+}
+
+// Mails reports whether anybody gets mail from Warder, through SES or SNS.
+func (s Settings) Mails() bool {
+	return s.Notify.SES.On() || s.Notify.Topic == "" && len(s.Notify.Emails)+len(s.Owners.Addresses()) > 0
+}
+
+// MailedOwners are the addresses of the settings that get the mail of owners through SNS.
+func (s Settings) MailedOwners() []string {
+	if s.Notify.SES.On() || s.Notify.Topic != "" {
+		return nil
+	}
+	return slices.DeleteFunc(s.Owners.Addresses(), func(owner string) bool {
+		return slices.ContainsFunc(s.Notify.Emails, func(fixed string) bool { return Address(fixed) == Address(owner) })
+	})
 }
 
 // Reach is who can receive a notice.

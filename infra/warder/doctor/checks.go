@@ -336,7 +336,7 @@ func (d *doctor) configured(ctx context.Context, l *lines) error {
 // subscriptions checks that somebody is notified: that the addresses of the settings are subscribed and have
 // confirmed, and that there is anybody at all.
 func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
-	topic := d.Settings.Notify.Topic
+	topic, mails := d.Settings.Notify.Topic, map[string]string{}
 	elsewhere := topic != ""
 	if !elsewhere {
 		hub := d.stacks[0]
@@ -344,8 +344,11 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 			return hub.err
 		}
 		for _, id := range hub.of("AWS::SNS::Topic") {
-			if strings.HasPrefix(id, "Notices") { // the other one is the second way
-				topic = hub.physical[id]
+			switch name := hub.physical[id]; { // the other one is the second way
+			case strings.HasPrefix(id, "Notices"):
+				topic = name
+			case strings.HasPrefix(id, "Mails"), strings.HasPrefix(id, "OwnerMails"):
+				mails[strings.TrimRight(id, "0123456789ABCDEF")] = name
 			}
 		}
 	}
@@ -355,28 +358,39 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 		return nil //nolint:nilerr // it is reported as a problem
 	}
 	var found []snstypes.Subscription
-	pages := sns.NewListSubscriptionsByTopicPaginator(sns.NewFromConfig(d.in(at.Region)),
-		&sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil && !account.Missing(err) && at.AccountID != d.id {
-			l.add(unknown, "look at the topic's subscriptions with credentials of account "+at.AccountID,
-				"the topic is of account %s: who is subscribed cannot be read from here", at.AccountID)
-			return nil
+	for _, topic := range append([]string{topic}, slices.Sorted(maps.Values(mails))...) {
+		pages := sns.NewListSubscriptionsByTopicPaginator(sns.NewFromConfig(d.in(at.Region)),
+			&sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil && !account.Missing(err) && at.AccountID != d.id {
+				l.add(unknown, "look at the topic's subscriptions with credentials of account "+at.AccountID,
+					"the topic is of account %s: who is subscribed cannot be read from here", at.AccountID)
+				return nil
+			}
+			if err != nil {
+				return l.missing(err, "make deploy; or correct notify.topic in cdk.json", "the topic %s does not exist", topic)
+			}
+			for _, s := range page.Subscriptions {
+				s.TopicArn = &topic
+				found = append(found, s)
+			}
 		}
-		if err != nil {
-			return l.missing(err, "make deploy; or correct notify.topic in cdk.json", "the topic %s does not exist", topic)
+	}
+	confirmed, subscribed, mailer := 0, map[string]bool{}, ""
+	for _, c := range d.Controls {
+		if names(c, control.Mail) {
+			mailer = d.feed(at, c)
 		}
-		found = append(found, page.Subscriptions...)
 	}
-	again := func(protocol string) string {
-		return fmt.Sprintf("aws sns subscribe --region %s --topic-arn %s --protocol %s --notification-endpoint ADDRESS",
-			at.Region, topic, protocol)
-	}
-	confirmed, subscribed := 0, map[string]bool{}
 	for _, s := range found {
+		again := func(protocol string) string {
+			return fmt.Sprintf("aws sns subscribe --region %s --topic-arn %s --protocol %s --notification-endpoint ADDRESS",
+				at.Region, *s.TopicArn, protocol)
+		}
+
 		protocol, endpoint := aws.ToString(s.Protocol), aws.ToString(s.Endpoint)
-		subscribed[protocol+" "+strings.ToLower(endpoint)] = true
+		subscribed[*s.TopicArn+" "+protocol+" "+strings.ToLower(endpoint)] = true
 		// https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
 		switch aws.ToString(s.SubscriptionArn) {
 		case "PendingConfirmation":
@@ -385,21 +399,23 @@ func (d *doctor) subscriptions(ctx context.Context, l *lines) error {
 		case "Deleted":
 			l.problem(again(protocol), "%s has unsubscribed", masked(protocol, endpoint))
 		default:
-			confirmed++
+			if endpoint != mailer { // it mails to others
+				confirmed++
+			}
 		}
 	}
-	addresses := slices.Clone(d.Settings.Notify.Emails)
-	if !d.Settings.Notify.SES.On() { // else owners get mail from there
-		addresses = append(addresses, d.Settings.Owners.Addresses()...)
-	}
-	for _, address := range addresses {
-		if !elsewhere && !subscribed["email "+strings.ToLower(address)] {
-			l.problem(again("email"), "%s of the settings is not subscribed", masked("email", address))
+	for to, addresses := range map[string][]string{
+		"Mails": d.Settings.Notify.Emails, "OwnerMails": d.Settings.MailedOwners(),
+	} {
+		for _, address := range addresses {
+			if !elsewhere && !subscribed[mails[to]+" email "+strings.ToLower(address)] {
+				l.problem(redeploy, "%s of the settings is not subscribed", masked("email", address))
+			}
 		}
 	}
 	for _, c := range d.Controls {
-		posts := names(c, control.Slack) && d.Settings.Notify.Slack.On() || names(c, control.Mail) && d.Settings.Notify.SES.On()
-		if !elsewhere && c.Subscribes && posts && !subscribed["sqs "+strings.ToLower(d.feed(at, c))] {
+		posts := names(c, control.Slack) && d.Settings.Notify.Slack.On() || names(c, control.Mail) && d.Settings.Mails()
+		if !elsewhere && c.Subscribes && posts && !subscribed[topic+" sqs "+strings.ToLower(d.feed(at, c))] {
 			l.problem(redeploy, "%s is not subscribed", c.ID)
 		}
 	}

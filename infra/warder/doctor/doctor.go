@@ -241,7 +241,7 @@ func (d *doctor) examine(ctx context.Context) []Line {
 		case !c.Tool:
 			functions = append(functions, check{"control " + c.ID, of(d.function, c)})
 		// Without Slack what posts there is not deployed, and without SES what mails.
-		case (d.Settings.Notify.Slack.On() || !names(c, control.Slack)) && (d.Settings.Notify.SES.On() || !names(c,
+		case (d.Settings.Notify.Slack.On() || !names(c, control.Slack)) && (d.Settings.Mails() || !names(c,
 			control.Mail)):
 			functions = append(functions, check{"tool " + c.ID, of(d.function, c)})
 		}

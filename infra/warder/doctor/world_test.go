@@ -99,6 +99,7 @@ const regional = `{"regions":["eu-west-1","us-east-2","eu-north-1","ap-southeast
 const (
 	hubTemplate = `{"Resources":{
 		"Notices":{"Type":"AWS::SNS::Topic","Properties":{}},
+		"Mails1234ABCD":{"Type":"AWS::SNS::Topic","Properties":{}},
 		"Failed":{"Type":"AWS::SQS::Queue","Properties":{}},
 		"Undelivered":{"Type":"AWS::SQS::Queue","Properties":{}},
 		"Drills":{"Type":"AWS::SQS::Queue","Properties":{}},
@@ -173,8 +174,10 @@ func newWorld(t *testing.T) *world {
 		},
 		stacks: map[string]*stacked{
 			hub: {name: "warder", template: hubTemplate, status: "UPDATE_COMPLETE", resources: map[string]string{
-				"Notices": "arn:aws:sns:us-east-1:" + id + ":warder-Notices", "Failed": "https://sqs/failed",
-				"Undelivered": "https://sqs/undelivered", "Drills": "https://sqs/drills",
+				"Notices":       "arn:aws:sns:us-east-1:" + id + ":warder-Notices",
+				"Mails1234ABCD": "arn:aws:sns:us-east-1:" + id + ":warder-Mails",
+				"Failed":        "https://sqs/failed",
+				"Undelivered":   "https://sqs/undelivered", "Drills": "https://sqs/drills",
 				"PostToSlackQueue1234ABCD": "https://sqs/slack",
 				"DetachRule1":              "warder-DetachRule1", "DetachSchedule": "warder-DetachSchedule",
 				"LoginBus": "warder|warder-LoginBus", "Bus": "warder", "Alarms": "warder-Alarms",
@@ -524,9 +527,15 @@ func (r reader) DescribeSecret(
 }
 
 func (r reader) ListSubscriptionsByTopic(
-	context.Context,
-	*sns.ListSubscriptionsByTopicInput) (*sns.ListSubscriptionsByTopicOutput, error) {
-	return &sns.ListSubscriptionsByTopicOutput{Subscriptions: r.subscribed}, r.may("sns:ListSubscriptionsByTopic")
+	_ context.Context,
+	in *sns.ListSubscriptionsByTopicInput) (*sns.ListSubscriptionsByTopicOutput, error) {
+	out := &sns.ListSubscriptionsByTopicOutput{}
+	for _, s := range r.subscribed { // addresses are subscribed to the topic of mails
+		if mails := strings.HasSuffix(*in.TopicArn, "Mails"); mails == (*s.Protocol == "email") {
+			out.Subscriptions = append(out.Subscriptions, s)
+		}
+	}
+	return out, r.may("sns:ListSubscriptionsByTopic")
 }
 
 func (r reader) GetQueueAttributes(
