@@ -33,10 +33,13 @@ CDK        = $(if $(value SETTINGS),WARDER_SETTINGS_FILE=$(SETTINGS_FILE)) node_
 # What stayed of a deployment that failed or was removed is taken over: without this its names are taken. Drift is
 # reverted of stacks that exist.
 IMPORT     = $(if $(findstring --revert-drift,$(ARGS)),,--import-existing-resources)
+# The templates of the local account, with stand-ins for the functions' code: nothing of them is deployed.
+LOCAL     := cdk.out/local/manifest.json
 TOUR      := cdk.out/tour/manifest.json
 FUNCTIONS := $(patsubst functions/%/bootstrap/main.go,%,$(sort $(wildcard functions/*/bootstrap/main.go)))
 ARM64     := $(FUNCTIONS:%=bin/arm64/%/bootstrap)
 NATIVE    := $(FUNCTIONS:%=bin/native/%/bootstrap)
+STANDIN   := $(FUNCTIONS:%=bin/standin/%/bootstrap)
 BOOTSTRAPS = $(FUNCTIONS:%=./functions/%/bootstrap)
 
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
@@ -63,15 +66,15 @@ help: ## list the targets
 		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: local ## play the story on a local account: ARGS="-h" lists its flags
+demo: together ## play the story on a local account: ARGS="-h" lists its flags
 	@go run ./infra/local demo $(ARGS)
 
 .PHONY: tour
-tour: local $(TOUR) ## show every control and tool at work on a local account: the longer demo
+tour: together $(TOUR) ## show every control and tool at work on a local account: the longer demo
 	@go run ./infra/local tour $(ARGS)
 
 .PHONY: up
-up: local ## start a local account and stay: ARGS="--mode enforce"
+up: together ## start a local account and stay: ARGS="--mode enforce"
 	@go run ./infra/local up $(ARGS)
 
 .PHONY: cost
@@ -131,7 +134,12 @@ synth: cdk.out/manifest.json ## synthesize the CDK app into cdk.out
 	@:
 
 .PHONY: local
-local: .venv/installed $(NATIVE) bin/native/floor/bootstrap cdk.out/manifest.json ## make all that the local account needs
+local: .venv/installed $(NATIVE) bin/native/floor/bootstrap $(LOCAL) ## make all that the local account needs
+	@:
+
+# One program for all functions is built in a fraction of the time that one for each takes.
+.PHONY: together
+together: .venv/installed bin/native/functions $(LOCAL) ## make what demo, tour and up need: one program for all functions
 	@:
 
 # What the functions share is compiled first: linkers that run beside each other would each compile
@@ -153,6 +161,14 @@ bin/arm64/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $
 bin/native/%/bootstrap: $$(call go_files,functions/$$* functions/$$*/bootstrap) $$(wildcard functions/$$*/*.json) $(SHARED) | bin/native/compiled
 	@echo "building functions/$* for this machine ..."
 	@$(GO_BUILD) -o $@ ./functions/$*/bootstrap
+
+bin/native/functions: $(call go_files,infra/local/functions functions/*) $(wildcard functions/*/*.json) $(SHARED)
+	@echo "building all functions as one program ..."
+	@$(GO_BUILD) -o $@ ./infra/local/functions
+
+bin/standin/%/bootstrap:
+	@mkdir -p $(@D)
+	@touch $@
 
 # The smallest function that there can be, which the others are measured against.
 bin/native/floor/bootstrap: infra/bench/floor/main.go go.mod go.sum
@@ -179,11 +195,17 @@ cdk.out/manifest.json: $(ARM64) $(APP) node_modules/installed bin/settings
 	@$(CDK) synth --quiet --no-notices --no-lookups
 	@touch $@
 
-# The same app with other settings, for the local account alone: nothing of it is deployed, so the
-# CDK's command line is not needed, nor are copies of the binaries.
-$(TOUR): infra/local/tour.json $(APP) node_modules/installed | $(ARM64)
+# The same app for the local account alone: nothing of it is deployed, so neither the CDK's command line is needed nor code.
+$(LOCAL): $(APP) node_modules/installed bin/settings | $(STANDIN)
+	@echo "synthesizing the template of the local account (the first time compiles the CDK, about a minute) ..."
+	@CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='{"aws:cdk:disable-asset-staging":true}' WARDER_BINARIES=bin/standin \
+		WARDER_SETTINGS_FILE=$(SETTINGS_FILE) go run ./infra
+	@touch $@
+
+# Two syntheses at once would compile the CDK twice.
+$(TOUR): infra/local/tour.json $(APP) node_modules/installed | $(STANDIN) $(LOCAL)
 	@echo "synthesizing the template of the tour ..."
-	@CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON="$$(cat $<)" go run ./infra
+	@CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON="$$(cat $<)" WARDER_BINARIES=bin/standin go run ./infra
 	@touch $@
 
 .venv/installed: requirements.txt
@@ -209,7 +231,7 @@ node_modules/installed: package.json package-lock.json
 ##@ Check
 
 .PHONY: test
-test: local $(TOUR) .venv-checkov/installed ## run every test, and list the slowest
+test: local $(TOUR) $(ARM64) bin/native/functions .venv-checkov/installed ## run every test, and list the slowest
 	@mkdir -p dist
 	@status=0; $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg --jsonfile dist/test.json -- -timeout 30m -vet=off $(ARGS) ./... || status=$$?; \
 		$(GOTESTSUM) tool slowest --threshold 5s --jsonfile dist/test.json; exit $$status

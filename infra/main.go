@@ -36,6 +36,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	props.Binaries = os.Getenv("WARDER_BINARIES") // of the local account: stand-ins
 	if err := props.Validate(); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (a *meteredAccount) function(control string, edit func(*settings.Function))
 		return f, fmt.Errorf("the template has no function of %s", control)
 	}
 	deployed := a.Stack.Functions[i]
-	binary, err := a.root.Binary(control)
+	binary, err := a.root.Binary(control, project.Apart)
 	if err != nil {
 		return f, err
 	}

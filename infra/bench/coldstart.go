@@ -149,7 +149,7 @@ func (b bench) subjects(a *meteredAccount) ([]*subject, error) {
 }
 
 func floorFunction(root project.Root) (lambdahost.Function, error) {
-	binary, err := root.Binary(floorName)
+	binary, err := root.Binary(floorName, project.Apart)
 	return lambdahost.Function{Name: floorName, Binary: binary, Timeout: time.Minute, Env: map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME": floorName, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
 	}}, err

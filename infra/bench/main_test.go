@@ -154,7 +154,7 @@ func TestColdStart_LittleBeforeMain(t *testing.T) {
 		"functions/alert-warder-change": 250, // the same
 	}
 	for _, c := range all {
-		binary, err := root.Binary(c.ID)
+		binary, err := root.Binary(c.ID, project.Apart)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -168,7 +168,7 @@ func (a *assault) play(ctx context.Context, attacks []attack) error {
 		return err
 	}
 	for _, synth := range []project.Synth{project.Deployed, project.Tour} { // once, before they do it at the same time
-		if err := root.Make(ctx, synth, a.stderr); err != nil {
+		if err := root.Make(ctx, synth, project.Apart, a.stderr); err != nil {
 			return err
 		}
 	}

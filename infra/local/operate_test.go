@@ -22,6 +22,7 @@ import (
 
 	"github.com/warder-aws/warder/infra/local/emulator"
 	"github.com/warder-aws/warder/infra/local/endpoint"
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/pkg/metric"
 )
 
@@ -329,7 +330,7 @@ func (r *running) log(t *testing.T, complete func([]map[string]any) bool) []map[
 // savedQueries are those of the template, by name.
 func savedQueries(t *testing.T) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root(t), "cdk.out", "warder.template.json"))
+	data, err := os.ReadFile(filepath.Join(root(t), string(project.Deployed), "warder.template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

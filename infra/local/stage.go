@@ -58,7 +58,7 @@ func openStage(ctx context.Context, p printer, sc scene, verbose bool, stderr io
 	text := "starting an AWS account on this machine, its controls in mode " + sc.mode + with + " ..."
 	fmt.Fprintf(p.out, "%s\n", p.style.dim(text))
 	s := &stage{ctx: ctx, printer: p, verbose: verbose, worked: map[string]bool{}}
-	return s, s.open(emulator.Options{Mode: sc.mode, Synth: sc.synth, Stderr: stderr})
+	return s, s.open(emulator.Options{Mode: sc.mode, Synth: sc.synth, Functions: project.Together, Stderr: stderr})
 }
 
 // open starts the stage's account.

@@ -26,7 +26,10 @@ func upCommand() *cobra.Command {
 	mode := modeFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		// Whoever started it reads what is printed here.
-		o := emulator.Options{Address: *address, Mode: string(*mode), Reader: "you@example.com", Stderr: c.ErrOrStderr()}
+		o := emulator.Options{
+			Address: *address, Mode: string(*mode), Functions: project.Together, Reader: "you@example.com",
+			Stderr: c.ErrOrStderr(),
+		}
 		if *tour {
 			o.Synth = project.Tour
 		}

@@ -49,6 +49,7 @@ type Options struct {
 	Mode        string                                      // of every control; as the template says when empty
 	Reader      string                                      // an address that is subscribed to both topics; may be empty
 	Synth       project.Synth                               // whose templates; those that are deployed when empty
+	Functions   project.Functions                           // how they are built; apart when empty
 	Concurrency int                                         // events that a function handles at a time; 1 when 0
 	Unposted    bool                                        // nothing is posted to Slack
 	Configure   func(function string, f *settings.Function) // changes a function's settings; may be nil
@@ -117,7 +118,7 @@ func (o Options) open(ctx context.Context) (_ *Account, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := root.Make(ctx, synth, o.Stderr); err != nil {
+	if err := root.Make(ctx, synth, cmp.Or(o.Functions, project.Apart), o.Stderr); err != nil {
 		return nil, err
 	}
 	python, err := root.Python()

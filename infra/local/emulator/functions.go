@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"github.com/warder-aws/warder/infra/local/endpoint"
 	"github.com/warder-aws/warder/infra/local/lambdahost"
 	"github.com/warder-aws/warder/infra/local/moto"
+	"github.com/warder-aws/warder/infra/local/project"
 	"github.com/warder-aws/warder/infra/local/slackserver"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -66,7 +68,7 @@ func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Functi
 	var functions []lambdahost.Function
 	keys := map[string]string{}
 	for _, f := range a.Stack.Functions {
-		binary, err := a.root.Binary(Control(f.Name))
+		binary, err := a.root.Binary(Control(f.Name), cmp.Or(o.Functions, project.Apart))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -44,17 +44,26 @@ type Synth string
 
 // What make synthesizes.
 const (
-	Deployed Synth = "cdk.out"      // with the settings of cdk.json: what is deployed
-	Tour     Synth = "cdk.out/tour" // with those of infra/local/tour.json
+	Deployed Synth = "cdk.out/local" // with the settings of cdk.json: what is deployed, but for the code
+	Tour     Synth = "cdk.out/tour"  // with those of infra/local/tour.json
+)
+
+// Functions is how the functions are built for this machine.
+type Functions string
+
+// How they are.
+const (
+	Apart    Functions = "local"    // a program for each, as they are deployed
+	Together Functions = "together" // one program for all, which is built in a fraction of the time
 )
 
 // Make brings the binaries, the template of s and the Python environment up to date; what make says
 // goes to output. It does nothing when WARDER_NO_MAKE is 1.
-func (r Root) Make(ctx context.Context, s Synth, output io.Writer) error {
+func (r Root) Make(ctx context.Context, s Synth, f Functions, output io.Writer) error {
 	if os.Getenv("WARDER_NO_MAKE") == "1" {
 		return nil
 	}
-	command := exec.CommandContext(ctx, "make", "-s", "local", string(s)+"/manifest.json")
+	command := exec.CommandContext(ctx, "make", "-s", string(f), string(s)+"/manifest.json")
 	command.Dir = string(r)
 	// Where make has started this, its jobs are not for another.
 	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
@@ -131,8 +140,11 @@ func (r Root) TourSettings(all []control.Control) (settings.Settings, error) {
 	return settings.Parse(context.Warder, all)
 }
 
-// Binary is the bootstrap of the control id for this machine.
-func (r Root) Binary(id string) (string, error) {
+// Binary is the program of the function id for this machine.
+func (r Root) Binary(id string, f Functions) (string, error) {
+	if f == Together {
+		return r.built("bin/native/functions", string(f))
+	}
 	return r.built(filepath.Join("bin/native", id, "bootstrap"), "local")
 }
 
