@@ -22,6 +22,7 @@ import (
 	deleterootaccesskey "github.com/warder-aws/warder/functions/delete-root-access-key"
 	detachdirectpolicy "github.com/warder-aws/warder/functions/detach-direct-policy"
 	endoutsidesession "github.com/warder-aws/warder/functions/end-outside-session"
+	offboarduser "github.com/warder-aws/warder/functions/offboard-user"
 	quarantineoutsidelogin "github.com/warder-aws/warder/functions/quarantine-outside-login"
 	requiremfa "github.com/warder-aws/warder/functions/require-mfa"
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
@@ -51,6 +52,7 @@ var Controls = map[string]handler.Control{
 	"delete-root-access-key":       deleterootaccesskey.Control,
 	"detach-direct-policy":         detachdirectpolicy.Control,
 	"end-outside-session":          endoutsidesession.Control,
+	"offboard-user":                offboarduser.Control,
 	"quarantine-outside-login":     quarantineoutsidelogin.Control,
 	"require-mfa":                  requiremfa.Control,
 	"require-permissions-boundary": requirepermissionsboundary.Control,

@@ -190,6 +190,10 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
 	}
 	for i, p := range patterns(c, h.props.Settings) {
+		if p.own() {
+			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), c.Title, withReads, p), nil)
+			continue
+		}
 		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, nil, c.Title, withReads, p), nil)
 		if p = h.onBus(c, p); p != nil {
 			description := c.Title + ": in other regions, and in a drill"

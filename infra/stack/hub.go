@@ -73,8 +73,10 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 	hub.Ledger = newLedger(stack, hub.names.Table, s)
 	hub.Failed = newQueue(stack, "Failed")
 	hub.Undelivered = newUndelivered(stack, s)
-	if len(s.Regions) > 0 || props.anyUses(control.Bus, control.DrillQueue) {
+	publishers, own := props.publishers()
+	if len(s.Regions) > 0 || props.anyUses(control.Bus, control.DrillQueue) || own {
 		hub.Bus = newBus(stack)
+		guardBus(stack, hub.Bus, publishers)
 	}
 	hub.Watch = newWatch(hub)
 	hub.queues = map[string]string{}

@@ -51,7 +51,13 @@ func (p pattern) rules() []any {
 
 // regional reports whether events of other regions can match. IAM's own events arrive only in the hub's.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-func (p pattern) regional() bool { return !slices.Equal(p.list("source"), []any{"aws.iam"}) }
+func (p pattern) regional() bool {
+	return !p.own() && !slices.Equal(p.list("source"), []any{"aws.iam"})
+}
+
+// own reports whether the events are Warder's own. They count on its bus alone, whose policy says who may put them
+// there; on the default bus anybody may.
+func (p pattern) own() bool { return slices.Equal(p.list("source"), []any{event.People}) }
 
 // drilled returns the pattern for a drill's own events, beside the real ones of a source
 // or alone. It is nil if the pattern has other sources, or a drill sends no events for

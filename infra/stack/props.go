@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -205,7 +206,34 @@ func (p *HubProps) validate(stack string) error {
 	if _, err := p.configRules(); err != nil {
 		faults = append(faults, err)
 	}
+	publishers, _ := p.publishers()
+	for _, publisher := range publishers {
+		named, err := arn.Parse(publisher)
+		principal := strings.HasPrefix(named.Resource, "role/") || strings.HasPrefix(named.Resource, "user/")
+		if err != nil || named.Service != "iam" || !principal || strings.ContainsAny(publisher, "*?") {
+			faults = append(faults, fmt.Errorf("publisher %q: want the whole ARN of a role or a user", publisher))
+		}
+	}
 	return errors.Join(faults...)
+}
+
+// publishers are who may put the events of people on the bus; own says that a control is for such events.
+func (p *HubProps) publishers() (publishers []string, own bool) {
+	for _, c := range p.Controls {
+		for _, q := range patterns(c, p.Settings) {
+			if !q.own() {
+				continue
+			}
+			own = true
+			var set struct {
+				Publishers []string `json:"publishers"`
+			}
+			if json.Unmarshal(p.Settings.Function(c).Parameters, &set) == nil && !p.off(c) {
+				publishers = append(publishers, set.Publishers...)
+			}
+		}
+	}
+	return publishers, own
 }
 
 // validatePatterns finds patterns that are too long for EventBridge, because of the account, the names of

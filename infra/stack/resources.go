@@ -97,12 +97,29 @@ func newUndelivered(stack awscdk.Stack, s settings.Settings) awssqs.Queue {
 	return queue
 }
 
-// newBus adds the bus for events that AWS does not put on the hub's default bus. It
-// has no policy: only this account's own roles may put events on it.
+// newBus adds the bus for events that AWS does not put on the hub's default bus. No policy allows anybody outside this
+// account anything.
 func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 	return awsevents.NewCfnEventBus(stack, jsii.String("Bus"), &awsevents.CfnEventBusProps{
 		Name:        jsii.String(settings.Product),
 		Description: jsii.String("What happens in other regions, and what a drill makes of it"),
+	})
+}
+
+// guardBus keeps everybody but the publishers from putting the events of people on the bus, whatever else they may do in
+// the account.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+func guardBus(stack awscdk.Stack, bus awsevents.CfnEventBus, publishers []string) {
+	condition := map[string]any{"ForAnyValue:StringEquals": map[string]any{"events:source": []string{event.People}}}
+	if len(publishers) > 0 {
+		condition["ArnNotEquals"] = map[string]any{"aws:PrincipalArn": publishers}
+	}
+	awsevents.NewCfnEventBusPolicy(stack, jsii.String("BusPolicy"), &awsevents.CfnEventBusPolicyProps{
+		EventBusName: bus.Ref(), StatementId: jsii.String("WarderPublishers"),
+		Statement: map[string]any{
+			"Sid": "WarderPublishers", "Effect": "Deny", "Principal": "*", "Action": "events:PutEvents",
+			"Resource": bus.AttrArn(), "Condition": condition,
+		},
 	})
 }
 

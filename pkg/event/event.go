@@ -54,7 +54,7 @@ type Event struct {
 }
 
 // Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding], *[Health],
-// *[Threat], *[Sweep] or *[Unknown].
+// *[Threat], *[PersonLeft], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
 // Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the sources that it plays,
@@ -102,7 +102,8 @@ func (e *Error) Error() string {
 // type and lacks what that type needs.
 //
 // The type follows from source and detail-type together, as EventBridge defines it; an event whose source is not AWS's
-// own is Unknown whatever it calls itself, but for [Drilled] ones. Names are compared exactly, as event patterns do.
+// own is Unknown whatever it calls itself, but for [Drilled] ones and those of [People]. Names are compared exactly, as
+// event patterns do.
 func Decode(raw []byte) (Event, error) {
 	envelope, err := object(raw)
 	if err != nil {
@@ -174,6 +175,10 @@ func (e Event) key() string {
 		}
 	case *Threat:
 		return d.key()
+	case *PersonLeft:
+		if d.ID != "" {
+			return "person-left:" + said(e.Account, d.ID)
+		}
 	}
 	r := e.Record()
 	switch {
@@ -227,6 +232,7 @@ var decoders = map[[2]string]decoder{
 	{"aws.health", "AWS Health Event"}:                                health,
 	{"aws.health", "AWS Health Abuse Event"}:                          health,
 	{"aws.guardduty", "GuardDuty Finding"}:                            threat,
+	{People, "Person left"}:                                           personLeft,
 }
 
 // records are the decoders of what CloudTrail records, by eventType and, for records without one, by detail-type.

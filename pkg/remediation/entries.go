@@ -86,6 +86,9 @@ func (r *recorder) entry(ctx context.Context, f Finding) (ledger.Entry, error) {
 			}
 		}
 	}
+	if f.Redirected {
+		entry.Owner, entry.OwnerSlack = f.Recipient, ""
+	}
 	for i, c := range f.Changes {
 		c = f.identified(c, entry.UserID)
 		entry.Steps = append(entry.Steps, ledger.Step{Change: c, ID: stepID(id, i), Status: ledger.Planned, At: r.now})

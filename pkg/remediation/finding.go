@@ -115,6 +115,9 @@ type Handling struct {
 	// Key is the key of the open case that the finding goes on with, although it is not about all of that any more: the
 	// days that its owner has go on. It is empty for a finding whose changes name its case.
 	Key string
+	// Redirected has Recipient notified in place of the owner, and nobody but the topic's subscribers if that is empty.
+	Redirected bool
+	Recipient  string // an email address
 	// Former has whoever was the owner before notified, if the call of the event changed the owner.
 	Former bool
 	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none
