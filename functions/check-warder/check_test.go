@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
@@ -249,7 +250,9 @@ func TestWatch_Differences(t *testing.T) {
 		{"DescribeMetricFilters /aws/lambda/warder-x", `"Errors"`, `"Others"`, critical, "are not counted"},
 		{"GetMetricData", "[2, 1, 2]", "[0, 3, 1]", high, "warder-x was throttled 3 times"},
 		{"GetMetricData", `"m1", "Values": []`, `"m1", "Values": [1]`, critical, "was not kept either, 1 times"},
-		{"GetMetricData", `"m3", "Values": []`, `"m3", "Values": [0, 7]`, critical,
+		{"GetMetricData", `"m3", "Values": []`, `"m3", "Values": [2]`, critical,
+			"Messages of the topic warder-Notices were neither delivered nor kept, 2 times"},
+		{"GetMetricData", `"m4", "Values": []`, `"m4", "Values": [0, 7]`, critical,
 			"Events of the rule warder-Rule were neither delivered nor kept, 7 times"},
 		{"DescribeLogGroups", "warder-x", "warder-y", critical, "does not exist"},
 		{"DescribeLogGroups", "400", "1", high, "for 1 days"},
@@ -404,7 +407,7 @@ func TestWatch_Measured(t *testing.T) {
 		}, now, with("BreakerOpen", 1), ""},
 		{"events that are lost in two ways", func(t *testing.T, a *account, l *ledger.Ledger) {
 			swept(time.Hour, 0)(t, a, l)
-			answers("GetMetricData", `{"MetricDataResults": [{"Id": "m1", "Values": [1]}, {"Id": "m4", "Values": [1]}]}`)(t, a, l)
+			answers("GetMetricData", `{"MetricDataResults": [{"Id": "m1", "Values": [1]}, {"Id": "m5", "Values": [1]}]}`)(t, a, l)
 		}, now, with("DeliveryFaults", 2), "Events of the rule warder-Schedule were neither delivered nor kept, 1 times"},
 		{"metrics that cannot be read", func(t *testing.T, a *account, l *ledger.Ledger) {
 			swept(time.Hour, 0)(t, a, l)
@@ -620,5 +623,26 @@ func TestWatch_RegionOfAStackSet(t *testing.T) {
 			tc.want != "" && (len(left) != 1 || !strings.Contains(left[0].Text, tc.want)) {
 			t.Errorf("%s: differences %v, want %q", name, left, tc.want)
 		}
+	}
+}
+
+// Of queues, those that feed a function are measured: what is in the others has alarms of its own.
+func TestDelivery_WhatIsMeasured(t *testing.T) {
+	queue := deployment.Resource{Type: "AWS::SQS::Queue", Name: "https://sqs.us-east-1.amazonaws.com/111122223333/feed"}
+	failed := deployment.Resource{Type: "AWS::SQS::Queue", Name: "https://sqs.us-east-1.amazonaws.com/111122223333/failed"}
+	topic := deployment.Resource{Type: "AWS::SNS::Topic", Name: "arn:aws:sns:us-east-1:111122223333:mails"}
+	c := &checker{stack: &deployment.Stack{Resources: []deployment.Resource{queue, failed, topic, {
+		Type:       "AWS::Lambda::EventSourceMapping",
+		Properties: map[string]any{"EventSourceArn": "arn:aws:sqs:us-east-1:111122223333:feed"},
+	}}}}
+	for want, r := range map[string]deployment.Resource{"feed": queue, "": failed, "mails": topic} {
+		if got, bus := c.measuredAs(r); got != want || bus != "" {
+			t.Errorf("%s is measured as %q, want %q", r.Name, got, want)
+		}
+	}
+	old := faults["AWS::SQS::Queue"][0]
+	if text := old.text("feed", int(old.atLeast)).String(); old.statistic != "Maximum" || !strings.Contains(text,
+		"in the queue feed for 30 minutes") {
+		t.Errorf("%+v: %s", old, text)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/settings"
@@ -29,38 +30,80 @@ const (
 	mostMetrics = 500
 )
 
-// A fault is what a metric of AWS counts of a function or a rule when an event may be lost.
+// A fault is what a metric of AWS counts of a resource when an event or a notice may be lost, or is late.
 type fault struct {
 	namespace, metric string
 	dimensions        []string // their names; the first is that of the resource
 	severity          control.Severity
-	atLeast           float64 // within an hour
+	statistic         string // of an hour
+	atLeast           float64
 	text              func(name string, times int) i18n.Message
 }
 
 // faults are those of each type of resource. CloudWatch has no values where nothing happened.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+// https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 var faults = map[string][]fault{
 	"AWS::Lambda::Function": {
-		{"AWS/Lambda", "DestinationDeliveryFailures", []string{"FunctionName"}, critical, 1,
+		{"AWS/Lambda", "DestinationDeliveryFailures", []string{"FunctionName"}, critical, "Sum", 1,
 			func(name string, times int) i18n.Message {
 				return i18n.T("What the function %s could not handle was not kept either, %d times within an hour: these events "+
 					"are lost.", name, times)
 			}},
-		{"AWS/Lambda", "Throttles", []string{"FunctionName"}, high, throttledAnHour,
+		{"AWS/Lambda", "Throttles", []string{"FunctionName"}, high, "Sum", throttledAnHour,
 			func(name string, times int) i18n.Message {
 				return i18n.T("The function %s was throttled %d times within an hour: what it is for came late, or not at all.",
 					name, times)
 			}},
 	},
 	"AWS::Events::Rule": {
-		{"AWS/Events", "InvocationsFailedToBeSentToDlq", []string{"RuleName", "EventBusName"}, critical, 1,
+		{"AWS/Events", "InvocationsFailedToBeSentToDlq", []string{"RuleName", "EventBusName"}, critical, "Sum", 1,
 			func(name string, times int) i18n.Message {
 				return i18n.T("Events of the rule %s were neither delivered nor kept, %d times within an hour: they are lost.",
 					name, times)
 			}},
 	},
+	"AWS::SNS::Topic": {
+		{"AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", []string{"TopicName"}, critical, "Sum", 1,
+			func(name string, times int) i18n.Message {
+				return i18n.T("Messages of the topic %s were neither delivered nor kept, %d times within an hour: they are lost.",
+					name, times)
+			}},
+	},
+	// Of a queue that feeds a function. Messages that were handed over more than three times do not count: of them the
+	// function says itself what is wrong.
+	"AWS::SQS::Queue": {
+		{"AWS/SQS", "ApproximateAgeOfOldestMessage", []string{"QueueName"}, high, "Maximum", oldest.Seconds(),
+			func(name string, seconds int) i18n.Message {
+				return i18n.T("Messages have been in the queue %s for %d minutes, and nobody has taken them: notices are late. "+
+					"The function that it feeds does not run.", name, seconds/60)
+			}},
+	},
+}
+
+// oldest is how old a message of a queue that feeds a function may be that nobody has taken.
+const oldest = 30 * time.Minute
+
+// measuredAs is the name by which CloudWatch knows a resource, and its bus if it is a rule; empty if nothing is measured.
+func (c *checker) measuredAs(r deployment.Resource) (name, bus string) {
+	switch r.Type {
+	case "AWS::Events::Rule":
+		bus, name = c.stack.Rule(r)
+		return name, bus
+	case "AWS::SNS::Topic":
+		return r.Name[strings.LastIndex(r.Name, ":")+1:], ""
+	case "AWS::SQS::Queue":
+		name = r.Name[strings.LastIndex(r.Name, "/")+1:]
+		for _, m := range c.stack.Of("AWS::Lambda::EventSourceMapping") {
+			if strings.HasSuffix(m.Text("EventSourceArn"), ":"+name) {
+				return name, ""
+			}
+		}
+		return "", ""
+	}
+	return r.Name, ""
 }
 
 // delivery checks that AWS has lost no event of the stack since the last check.
@@ -72,9 +115,9 @@ func (c *checker) delivery(ctx context.Context) {
 	var all []asked
 	var queries []types.MetricDataQuery
 	for _, r := range c.stack.Resources {
-		name, bus := r.Name, ""
-		if r.Type == "AWS::Events::Rule" {
-			bus, name = c.stack.Rule(r)
+		name, bus := c.measuredAs(r)
+		if name == "" {
+			continue
 		}
 		for _, f := range faults[r.Type] {
 			dimensions := []types.Dimension{{Name: &f.dimensions[0], Value: &name}}
@@ -84,7 +127,7 @@ func (c *checker) delivery(ctx context.Context) {
 			queries = append(queries, types.MetricDataQuery{
 				Id: aws.String("m" + strconv.Itoa(len(all))), MetricStat: &types.MetricStat{
 					Metric: &types.Metric{Namespace: &f.namespace, MetricName: &f.metric, Dimensions: dimensions},
-					Period: aws.Int32(int32(time.Hour / time.Second)), Stat: aws.String("Sum"),
+					Period: aws.Int32(int32(time.Hour / time.Second)), Stat: &f.statistic,
 				},
 			})
 			all = append(all, asked{f, name})

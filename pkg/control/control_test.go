@@ -464,7 +464,7 @@ func TestAToolNamesNoResourceThatNobodyFillsIn(t *testing.T) {
 	_, err := Parse("undo/control.json", []byte(strings.Replace(tool, `"${Topic}"`, `"${Halt}"`, 1)))
 	want := `undo/control.json: permissions[2].resources[0]: "${Halt}": only ${AWS::Partition}, ${AWS::AccountId} ` +
 		`and ${AWS::Region} are filled in, and for tools ${Ledger}, ${Ledger}/index/subject, ${LedgerKey}, ${Topic}, ${WatchTopic}, ${TopicKey}, ` +
-		`${Reports}/*, ${Slack}, ${Mail}, ${Queue}, ${DrillQueue}, ${Bus}`
+		`${Reports}/*, ${Slack}, ${Mail}, ${MailTopics}, ${Queue}, ${DrillQueue}, ${Bus}`
 	if err == nil || err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
