@@ -63,38 +63,6 @@ func byEvent(f func(*event.APICall) assessment) assess {
 	}
 }
 
-// inGroup is for a policy that a group is given: what it allows together with the other policies of the group counts,
-// if these do not allow it without the new one.
-func inGroup(parameter string, alone assess) assess {
-	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
-		found, err := alone(p, ctx, c)
-		if err != nil || len(found) != 1 || found[0].severity == critical {
-			return found, err
-		}
-		name, _ := c.Param(parameter)
-		together, err := p.group(ctx, c, func(carried []carries) assessment {
-			var rest, all []string
-			for _, one := range carried {
-				if all = append(all, one.text); !change.SameName(one.name, name) {
-					rest = append(rest, one.text)
-				}
-			}
-			if text, ok := c.Param("policyDocument"); ok {
-				all = append(all, text) // IAM may not show it yet
-			}
-			v := assessRights(c, all...)
-			if v.Level <= assessRights(c, rest...).Level {
-				return assessment{}
-			}
-			return gained(v, i18n.T("The policies of the group give it together."))
-		})
-		if err == nil && together[0].severity.Rank() > found[0].severity.Rank() {
-			return together, nil
-		}
-		return found, err
-	}
-}
-
 // byPolicy is for what the document of the managed policy says that a parameter names: the version that
 // another parameter names, or the default one. A policy that is not there is looked for again, because IAM
 // shows new things late.
@@ -125,7 +93,9 @@ func byPolicy(parameter, version string, of func(c *event.APICall, text string) 
 		case err != nil:
 			return nil, err
 		}
-		return []assessment{of(c, text)}, nil
+		v := of(c, text)
+		v.given = []string{text}
+		return []assessment{v}, nil
 	}
 }
 
@@ -175,8 +145,8 @@ func gained(v policy.Assessment, rest i18n.Message) assessment {
 func assessRights(c *event.APICall, texts ...string) policy.Assessment {
 	param := func(name string) string { value, _ := c.Param(name); return value }
 	return policy.Assess(policy.Holder{
-		Account: c.RecipientAccount, User: param("userName"), Group: param("groupName"), Role: param("roleName"),
-		Policy: param("policyArn"),
+		Account: c.RecipientAccount, User: param("userName"), Groups: []string{param("groupName")}, Role: param("roleName"),
+		Policies: []string{param("policyArn")},
 	}, texts...)
 }
 
@@ -192,7 +162,9 @@ func submitted(c *event.APICall) assessment {
 	case !ok:
 		return assessment{because: i18n.T("The event does not contain the document: read it in the account.")}
 	}
-	return gained(assessRights(c, text), i18n.Message{})
+	v := gained(assessRights(c, text), i18n.Message{})
+	v.given = []string{text}
+	return v
 }
 
 // omitted is the assessment of a call whose parameters CloudTrail left out.
@@ -217,7 +189,7 @@ func version(c *event.APICall) assessment {
 	case inEffect:
 		return v
 	}
-	v.because = i18n.Sentences(v.because, rest)
+	v.because, v.given = i18n.Sentences(v.because, rest), nil // nobody has it
 	switch v.severity {
 	case control.Critical:
 		v.title, v.severity = i18n.T("Policy with administrator rights created"), control.High
@@ -286,8 +258,9 @@ func (p *planner) joined(ctx context.Context, c *event.APICall) ([]assessment, e
 		}
 		together := gained(assessRights(c, texts...), i18n.T("The policies of the group give it together."))
 		if together.severity.Rank() > worst.severity.Rank() {
-			return together
+			worst = together
 		}
+		worst.given = texts
 		return worst
 	})
 }

@@ -35,6 +35,7 @@ type rightsAPI interface {
 		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
 	) (*iam.GetPolicyVersionOutput, error)
 	iamuser.UserLister
+	iam.GetAccountAuthorizationDetailsAPIClient
 	iam.ListRolesAPIClient
 	iam.ListAttachedGroupPoliciesAPIClient
 	iam.ListGroupPoliciesAPIClient

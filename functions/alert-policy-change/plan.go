@@ -89,6 +89,7 @@ type assessment struct {
 	because  i18n.Message
 	way      i18n.Message // to administrator rights: one way must not hide behind alerts on another
 	advice   i18n.Message
+	given    []string // the documents that the call gives to whom it names
 }
 
 // The advice that assessments do not give themselves.

@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
+	"github.com/warder-aws/warder/pkg/holder"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/policy"
@@ -89,6 +90,7 @@ func (p *planner) Keep(
 	v := &scan{
 		planner: p, account: e.Account, documents: map[string]string{}, final: map[string]bool{},
 		carried: map[string][]direct{}, memory: m, now: now,
+		holders: sync.OnceValues(func() ([]holder.Holder, error) { return holder.All(ctx, p.api) }),
 	}
 	switch d := e.Detail.(type) {
 	case *event.APICall:
@@ -119,6 +121,7 @@ type scan struct {
 	memory    remediation.Memory  // nil if nothing is to be remembered
 	now       time.Time
 	awaited   map[string]bool // what IAM did not show when it was attached, for a sweep
+	holders   func() ([]holder.Holder, error)
 }
 
 // sweep scans the users after the one that is named, in the order of their names.
@@ -320,7 +323,10 @@ func (v *scan) finding(
 		return nil, nil // require-mfa has put it there, and takes it off
 	}
 	if !known {
-		made, together := v.rightsOf(user, d, documents)
+		made, together, err := v.rightsOf(ctx, user, d, document)
+		if err != nil {
+			return nil, err
+		}
 		found = byDocument(d, document)
 		found.give(made, together)
 		// Nobody keeps such rights because of a Deny beside them.

@@ -2,11 +2,11 @@ package detachdirectpolicy
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"strings"
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/holder"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/policy"
 )
@@ -28,32 +28,42 @@ func (v *scan) read(ctx context.Context, user string, held []direct) (map[direct
 	return documents, nil
 }
 
-// rightsOf says what one of a user's policies makes of it: by itself, or together with the others if they do not do so
-// without it.
-func (v *scan) rightsOf(user string, d direct, documents map[direct]string) (made policy.Assessment, together bool) {
-	holder := policy.Holder{Account: v.account, User: user}
-	own := holder
+// rightsOf says what one of a user's policies makes of it: by itself, or together with the others and with those of its
+// groups, if they do not do so without it.
+func (v *scan) rightsOf(
+	ctx context.Context, user string, d direct, document string,
+) (made policy.Assessment, together bool, err error) {
+	own := policy.Holder{Account: v.account, User: user}
 	if d.kind == change.ManagedUserPolicy {
-		own.Policy = d.target
+		own.Policies = []string{d.target}
 	}
-	alone := policy.Assess(own, documents[d])
-	if alone.Level >= policy.Administrator || len(documents) < 2 {
-		return alone, false
+	alone := policy.Assess(own, document)
+	given := holder.Given{
+		Is:        func(p holder.Policy) bool { return p.Group == "" && change.SameName(p.Name, d.target) },
+		Documents: []string{document},
 	}
-	others := maps.Clone(documents)
-	delete(others, d)
-	var texts []string
-	for text := range maps.Values(others) {
-		if policy.Assess(holder, text).Level < policy.Unreadable {
-			texts = append(texts, text)
+	if alone.Level >= policy.Administrator || !given.May(strings.Join(own.Policies, "")) {
+		return alone, false, nil
+	}
+	all, err := v.holders()
+	if err != nil {
+		return alone, false, err
+	}
+	for _, h := range all {
+		if !change.SameName(h.User, user) {
+			continue
+		}
+		completed, err := h.Completes(v.account, given, func(arn string) (string, error) {
+			return v.document(ctx, user, direct{change.ManagedUserPolicy, arn})
+		})
+		if err != nil {
+			return alone, false, err
+		}
+		if completed.Level > alone.Level {
+			return completed, true, nil
 		}
 	}
-	slices.Sort(texts)
-	all := policy.Assess(holder, append(texts, documents[d])...)
-	if all.Level > alone.Level && all.Level > policy.Assess(holder, texts...).Level {
-		return all, true
-	}
-	return alone, false
+	return alone, false, nil
 }
 
 // give adds to an assessment what the policy makes of the user.
@@ -72,6 +82,6 @@ func (a *assessment) give(made policy.Assessment, together bool) {
 	}
 	a.rights = made.Describe()
 	if together {
-		a.rights = i18n.Sentences(a.rights, i18n.T("The user's direct policies give it together."))
+		a.rights = i18n.Sentences(a.rights, i18n.T("The policies of the user and of its groups give it together."))
 	}
 }

@@ -45,6 +45,7 @@ type Way struct {
 	Text   i18n.Message // can give itself any policy: iam:PutUserPolicy on every user
 	Rights []string     // iam:PutUserPolicy; those of a way that needs several, in the order of the table
 	what   string       // the beginning of Text, which several ways may share
+	row    *prepared    // of the table; nil for what makes an administrator
 }
 
 // maxWays is how many ways a description names.
@@ -86,11 +87,13 @@ func (v Assessment) Describe() i18n.Message {
 type Holder struct {
 	// Account is the twelve digits of the account. Without it, an Allow on IAM's resources of any account counts as one on
 	// the holder's, and a Deny of those of one account does not deny.
-	Account string
-	User    string // its name, or that of
-	Group   string
-	Role    string
-	Policy  string // the ARN of the managed policy that is one of the documents
+	Account  string
+	User     string // its name, or that of
+	Role     string
+	Groups   []string // the names of those that it is, or is in
+	Policies []string // the ARNs of the managed policies among the documents
+	// Boundary is the document of its permissions boundary. Without it, or if it cannot be read, nothing is limited.
+	Boundary string
 }
 
 // Assess reads the documents of one holder, who has what all of them allow together and none denies.
@@ -100,8 +103,8 @@ type Holder struct {
 // name of an administrator. Conditions are taken to be met, except for the services that iam:PassedToService leaves;
 // a Deny under a condition is taken not to apply.
 //
-// What it does not know: permissions boundaries, policies of the organization and of resources, and which roles there
-// are. So a way may lead nowhere in the account as it is today.
+// What it does not know: policies of the organization and of resources, and which roles there are. So a way may lead
+// nowhere in the account as it is today.
 func Assess(holder Holder, documents ...string) Assessment {
 	h, err := hold(holder, documents)
 	if err != nil {
@@ -116,6 +119,30 @@ func Assess(holder Holder, documents ...string) Assessment {
 		v.Level = max(v.Level, Escalates)
 	}
 	return v
+}
+
+// Completes says what documents that are added to others make of their holder, that the others do not make of it
+// without them. Before is the holder without what it is given. Only the ways that the others do not give are named.
+func Completes(before, after Holder, others, added []string) Assessment {
+	v := Assess(after, slices.Concat(others, added)...)
+	without := Assess(before, others...)
+	if v.Level >= Administrator && v.Level > without.Level {
+		return v
+	}
+	v.Ways = slices.DeleteFunc(v.Ways, func(w Way) bool {
+		return w.row == nil || slices.ContainsFunc(without.Ways, func(known Way) bool { return known.row == w.row })
+	})
+	if v.Level = Harmless; len(v.Ways) > 0 && without.Level < Administrator {
+		v.Level = Escalates
+	}
+	return v
+}
+
+// Contributes reports whether the documents give any of the rights that ways need, on whatever resource: whether they
+// may complete something. It is false if one cannot be read.
+func Contributes(documents ...string) bool {
+	h, err := hold(Holder{}, documents)
+	return err == nil && slices.ContainsFunc(dangerous(), func(action string) bool { return h.anywhere(action) > nowhere })
 }
 
 // Allows reports whether the documents allow an action, such as iam:GetUser, on a resource: an ARN, or "*" for an
@@ -136,6 +163,7 @@ type held struct {
 	Holder
 	// The statements by the service of their actions; those whose actions may be of any service are under "".
 	allows, denies map[string][]*statement
+	boundary       *held // what it is limited to, which is denied the same; nil: nothing limits it
 }
 
 // hold is what somebody holds whose documents these are.
@@ -147,6 +175,10 @@ func hold(holder Holder, documents []string) (*held, error) {
 			return nil, err
 		}
 		h.add(statements)
+	}
+	if statements, err := parseIdentity(holder.Boundary); err == nil {
+		h.boundary = &held{Holder: holder, allows: map[string][]*statement{}, denies: h.denies}
+		h.boundary.add(statements)
 	}
 	return h, nil
 }
@@ -220,12 +252,16 @@ const (
 
 // reach says how far an action goes among the resources of a kind, which is a pattern of their ARNs. passed are the
 // services that a role can be passed to, in the way that the question is about.
-func (h *held) reach(action string, kind resource, passed []string) reach {
+func (h *held) reach(action string, kind resource, passed []string) (most reach) {
 	action = lower(action)
 	if h.Account != "" && kind.segments[service] == "iam" {
 		kind.segments[account] = h.Account
 	}
-	most := nowhere
+	defer func() {
+		if h.boundary != nil && most > nowhere {
+			most = min(most, h.boundary.reach(action, kind, passed))
+		}
+	}()
 	for s := range of(h.allows, action) {
 		if s.conditions.excludes(passed) {
 			continue
@@ -277,12 +313,15 @@ func (h *held) is(r resource) bool {
 	if r.segments[service] != "iam" || wildcard(text) {
 		return false
 	}
-	if h.Policy != "" && strings.HasPrefix(text, "policy/") {
-		return readResource(lower(h.Policy), false).segments[name] == text
+	if strings.HasPrefix(text, "policy/") {
+		return slices.ContainsFunc(h.Policies, func(policy string) bool {
+			return readResource(lower(policy), false).segments[name] == text
+		})
 	}
+	kind, _, _ := strings.Cut(text, "/")
 	last := text[strings.LastIndex(text, "/")+1:]
-	for kind, own := range map[string]string{"user/": h.User, "group/": h.Group, "role/": h.Role} {
-		if own != "" && strings.HasPrefix(text, kind) && last == lower(own) {
+	for _, own := range map[string][]string{"user": {h.User}, "group": h.Groups, "role": {h.Role}}[kind] {
+		if last != "" && last == lower(own) {
 			return true
 		}
 	}

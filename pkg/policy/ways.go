@@ -366,6 +366,18 @@ var table = sync.OnceValue(func() []prepared {
 	return all
 })
 
+// dangerous are all actions that a way, or nearly all of IAM, needs.
+var dangerous = sync.OnceValue(func() (actions []string) {
+	for _, p := range table() {
+		actions = append(actions, slices.Concat(p.rights...)...)
+	}
+	for _, of := range allOfIAM() {
+		actions = append(actions, of.actions...)
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+})
+
 type prepared struct {
 	what   i18n.Message
 	on     kind
@@ -410,7 +422,7 @@ func (h *held) way(p *prepared) (Way, bool) {
 	if far < itself || far == itself && !p.self || !h.commands(rights[0]) {
 		return Way{}, false
 	}
-	return Way{p.describe(rights, far), rights, p.what.String()}, true
+	return Way{p.describe(rights, far), rights, p.what.String(), p}, true
 }
 
 // commands reports whether a right that sends a command is held to documents with which nobody can do much.
@@ -439,6 +451,9 @@ var whole = sync.OnceValue(func() resource { return readResource("arn:*:*:*:*:*"
 // anywhere is every if the action is allowed on any resource, which is not denied.
 func (h *held) anywhere(action string) reach {
 	action = lower(action)
+	if h.boundary != nil && h.boundary.anywhere(action) == nowhere {
+		return nowhere
+	}
 	for s := range of(h.allows, action) {
 		if s.resource.not && h.unlessDenied(action, whole(), whole(), every) > nowhere {
 			return every
@@ -509,7 +524,7 @@ func (h *held) administers() (ways []Way, iam bool) {
 			allBut = true
 		} else if slices.ContainsFunc(s.action.patterns, func(p string) bool { return covers(p, "*:*") }) {
 			all = true
-			plain = plain || len(s.conditions) == 0 && len(h.denies) == 0 && !s.resource.not &&
+			plain = plain || len(s.conditions) == 0 && len(h.denies) == 0 && h.boundary == nil && !s.resource.not &&
 				slices.ContainsFunc(s.resources, func(r resource) bool { return r.all })
 		}
 	}

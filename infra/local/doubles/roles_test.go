@@ -21,6 +21,38 @@ func roleWithPolicy(id string) fakeaws.State {
 	return fakeaws.State{Roles: map[string]*fakeaws.Role{id: {Inline: inline}}}
 }
 
+// held are the policies that GetAccountAuthorizationDetails has of the group full and of a role.
+func held(p *place, id string) (string, error) {
+	var found []string
+	for all := iam.NewGetAccountAuthorizationDetailsPaginator(p.iam, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []types.EntityType{types.EntityTypeGroup, types.EntityTypeRole},
+	}); all.HasMorePages(); {
+		page, err := all.NextPage(p.t.Context())
+		if err != nil {
+			return "", err
+		}
+		add := func(name string, managed []types.AttachedPolicy, inline []types.PolicyDetail) {
+			if name != id && name != "full" {
+				return
+			}
+			found = append(found, fmt.Sprintf("%s: %d attached", name, len(managed)))
+			for _, p := range inline {
+				found = append(found, *p.PolicyName+" "+encoding(*p.PolicyDocument))
+			}
+		}
+		for _, g := range page.GroupDetailList {
+			add(*g.GroupName, g.AttachedManagedPolicies, g.GroupPolicyList)
+		}
+		for _, r := range page.RoleDetailList {
+			add(*r.RoleName, r.AttachedManagedPolicies, r.RolePolicyList)
+		}
+		if len(page.UserDetailList) > 0 {
+			return "users, too", nil
+		}
+	}
+	return strings.Join(found, ", "), nil
+}
+
 // listedRole looks for the role among all.
 func listedRole(p *place, id string) (string, error) {
 	for all := iam.NewListRolesPaginator(p.iam, &iam.ListRolesInput{}); all.HasMorePages(); {
@@ -95,6 +127,8 @@ var roles = []trial{
 	{operation: "iam:GetRole", name: "nothing of the name", want: "NoSuchEntity", do: (*place).roleOf},
 	{operation: "iam:ListRoles", name: "a role that is there", want: "ID, id AROA", state: role, do: listedRole},
 	{operation: "iam:ListRoles", name: "nothing of the name", want: "not ID", do: listedRole},
+	{operation: "iam:GetAccountAuthorizationDetails", name: "the policies of groups and roles", state: roleWithPolicy,
+		want: "full: 3 attached, a URL-encoded, b URL-encoded, c URL-encoded, ID: 0 attached, own URL-encoded", do: held},
 	{operation: "iam:GetRolePolicy", name: "the document is URL-encoded", want: "ID own URL-encoded",
 		state: roleWithPolicy, do: (*place).rolePolicy},
 	{operation: "iam:GetRolePolicy", name: "a policy that is not there", want: "NoSuchEntity", state: role,

@@ -183,6 +183,9 @@ func (a *Account) complete() {
 		}
 	}
 	for name, role := range a.state.Roles {
+		for _, policy := range append(role.Attached, role.Boundary) {
+			a.known[policy] = true
+		}
 		role.Path = cmp.Or(role.Path, "/")
 		role.ID = cmp.Or(role.ID, "AROA"+strings.ToUpper(fmt.Sprintf("%x", name+"XXXXXXXX"))[:16])
 	}

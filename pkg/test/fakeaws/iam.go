@@ -63,12 +63,7 @@ func (a *Account) describe(name string, user *User, detail bool) types.User {
 	for _, key := range sorted(user.Tags) {
 		described.Tags = append(described.Tags, types.Tag{Key: new(key), Value: new(user.Tags[key])})
 	}
-	if user.Boundary != "" {
-		described.PermissionsBoundary = &types.AttachedPermissionsBoundary{
-			PermissionsBoundaryArn:  new(user.Boundary),
-			PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
-		}
-	}
+	described.PermissionsBoundary = boundary(user.Boundary)
 	return described
 }
 
@@ -126,30 +121,74 @@ func (c call) GetUser(user *User, in *iam.GetUserInput) (any, error) {
 	return &iam.GetUserOutput{User: &described}, nil
 }
 
-// GetAccountAuthorizationDetails lists the users with what is attached to them. It knows their filter
-// alone.
+// GetAccountAuthorizationDetails lists the users, groups and roles that its filter names, with what is attached to them.
+// It knows no managed policies.
 func (c call) GetAccountAuthorizationDetails(in *iam.GetAccountAuthorizationDetailsInput) (any, error) {
-	if !slices.Equal(in.Filter, []types.EntityType{types.EntityTypeUser}) {
-		return nil, errors.New("get account authorization details: want those of users alone")
-	}
-	names, next := page(cmp.Or(c.Details, c.Page), sorted(c.state.Users), in.Marker, in.MaxItems)
-	out := &iam.GetAccountAuthorizationDetailsOutput{Marker: next, IsTruncated: next != nil}
-	for _, name := range names {
-		user := c.state.Users[name]
-		described := c.describe(name, user, true)
-		detail := types.UserDetail{
-			UserName: described.UserName, UserId: described.UserId, Path: described.Path, Arn: described.Arn,
-			CreateDate: described.CreateDate,
-			GroupList:  slices.Clone(user.Groups), AttachedManagedPolicies: attached(user.Attached),
-			PermissionsBoundary: described.PermissionsBoundary, Tags: described.Tags,
+	out := &iam.GetAccountAuthorizationDetailsOutput{}
+	var all []func()
+	for _, kind := range in.Filter {
+		switch kind {
+		case types.EntityTypeUser:
+			for _, name := range sorted(c.state.Users) {
+				all = append(all, func() { out.UserDetailList = append(out.UserDetailList, c.userDetail(name)) })
+			}
+		case types.EntityTypeGroup:
+			for _, name := range sorted(c.state.Groups) {
+				group := c.state.Groups[name]
+				all = append(all, func() {
+					out.GroupDetailList = append(out.GroupDetailList, types.GroupDetail{
+						GroupName: new(name), AttachedManagedPolicies: attached(group.Attached), GroupPolicyList: inline(group.Inline),
+					})
+				})
+			}
+		case types.EntityTypeRole:
+			for _, name := range sorted(c.state.Roles) {
+				role := c.state.Roles[name]
+				all = append(all, func() {
+					out.RoleDetailList = append(out.RoleDetailList, types.RoleDetail{
+						RoleName: new(name), RoleId: new(role.ID), Path: new(role.Path),
+						AttachedManagedPolicies: attached(role.Attached), RolePolicyList: inline(role.Inline),
+						PermissionsBoundary: boundary(role.Boundary),
+					})
+				})
+			}
+		default:
+			return nil, errors.New("get account authorization details: want those of users, groups and roles alone")
 		}
-		for _, inline := range sorted(user.Inline) {
-			detail.UserPolicyList = append(detail.UserPolicyList,
-				types.PolicyDetail{PolicyName: new(inline), PolicyDocument: encoded(user.Inline[inline])})
-		}
-		out.UserDetailList = append(out.UserDetailList, detail)
 	}
+	adds, next := page(cmp.Or(c.Details, c.Page), all, in.Marker, in.MaxItems)
+	for _, add := range adds {
+		add()
+	}
+	out.Marker, out.IsTruncated = next, next != nil
 	return out, nil
+}
+
+func (c call) userDetail(name string) types.UserDetail {
+	user := c.state.Users[name]
+	described := c.describe(name, user, true)
+	return types.UserDetail{
+		UserName: described.UserName, UserId: described.UserId, Path: described.Path, Arn: described.Arn,
+		CreateDate: described.CreateDate,
+		GroupList:  slices.Clone(user.Groups), AttachedManagedPolicies: attached(user.Attached),
+		UserPolicyList: inline(user.Inline), PermissionsBoundary: described.PermissionsBoundary, Tags: described.Tags,
+	}
+}
+
+func boundary(arn string) *types.AttachedPermissionsBoundary {
+	if arn == "" {
+		return nil
+	}
+	return &types.AttachedPermissionsBoundary{
+		PermissionsBoundaryArn: new(arn), PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
+	}
+}
+
+func inline(documents map[string]Document) (all []types.PolicyDetail) {
+	for _, name := range sorted(documents) {
+		all = append(all, types.PolicyDetail{PolicyName: new(name), PolicyDocument: encoded(documents[name])})
+	}
+	return all
 }
 
 // ListMFADevices lists the MFA devices of a user.

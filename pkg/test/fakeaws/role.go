@@ -11,13 +11,15 @@ import (
 
 // Role is an IAM role.
 type Role struct {
-	ID     string              `json:"id,omitempty"`
-	Path   string              `json:"path,omitempty"`
-	Inline map[string]Document `json:"inline,omitempty"`
+	ID       string              `json:"id,omitempty"`
+	Path     string              `json:"path,omitempty"`
+	Attached []string            `json:"attached,omitempty"`
+	Inline   map[string]Document `json:"inline,omitempty"`
+	Boundary string              `json:"boundary,omitempty"`
 }
 
 func (r Role) clone() Role {
-	r.Inline = values(r.Inline, same)
+	r.Attached, r.Inline = list(r.Attached, same), values(r.Inline, same)
 	return r
 }
 
