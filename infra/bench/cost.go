@@ -199,6 +199,11 @@ func playMonth(ctx context.Context, b bench, stderr io.Writer) (*consumption, er
 	return used, nil
 }
 
+// pollsPerQueue is how often Lambda asks an empty queue in a month that feeds a function: by five connections, each of
+// which waits for 20 seconds.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+const pollsPerQueue = 5 * hoursPerMonth * 3600 / 20
+
 // price prices the consumption of a month.
 func (c *consumption) price() []item {
 	hours := 0.0
@@ -280,6 +285,9 @@ func priceTemplates(templates [][]byte) ([]item, error) {
 		item{What: "KMS keys", Quantity: count["AWS::KMS::Key"], Unit: "months", Price: 1.00},
 		item{What: "alarms", Quantity: count["AWS::CloudWatch::Alarm"], Unit: "watched metrics", Price: 0.10},
 		item{What: "alarms of alarms", Quantity: count["AWS::CloudWatch::CompositeAlarm"], Unit: "months", Price: 0.50},
+		// https://aws.amazon.com/sqs/pricing/: a million requests a month are free in an account, and are not counted here
+		item{What: "SQS, requests", Quantity: count["AWS::Lambda::EventSourceMapping"] * pollsPerQueue,
+			Unit: "of empty queues that feed functions", Price: 0.40 / 1_000_000},
 		item{What: "dashboards", Quantity: count["AWS::CloudWatch::Dashboard"], Unit: "months", Price: 3.00},
 		item{What: "dashboards", Quantity: count["AWS::CloudWatch::Dashboard of few metrics"], Unit: free},
 	)

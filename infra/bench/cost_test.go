@@ -23,6 +23,7 @@ func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
 			"{\"widgets\": [{\"properties\": {\"metrics\": [[\"a\", \"b\"]]}}]}", {}]}}},
 		"E": {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": ` +
 		strconv.Quote(`{"widgets": [{"properties": {"metrics": [0`+strings.Repeat(", 0", 50)+`]}}]}`) + `}},
+		"F": {"Type": "AWS::Lambda::EventSourceMapping"},
 		"K": {"Type": "AWS::KMS::Key"},
 		"Q": {"Type": "AWS::SQS::Queue"}
 	}}`)})
@@ -33,7 +34,8 @@ func TestCost_FixedItemsFromTheTemplate(t *testing.T) {
 	for _, i := range items {
 		got = append(got, fmt.Sprintf("%v %s: %.2f", i.Quantity, i.What, i.USD))
 	}
-	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30", "1 alarms of alarms: 0.50", "1 dashboards: 3.00",
+	if diff := cmp.Diff([]string{"1 KMS keys: 1.00", "3 alarms: 0.30", "1 alarms of alarms: 0.50",
+		"657000 SQS, requests: 0.26", "1 dashboards: 3.00",
 		"1 dashboards: 0.00"}, got); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
