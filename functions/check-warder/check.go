@@ -1,8 +1,10 @@
 package checkwarder
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,8 +41,23 @@ const (
 	critical = control.Critical
 )
 
-// request asks for a check. The schedule and people send an empty one.
-type request struct{}
+// request asks for a check: the schedule and people send an empty one. Or it is a heartbeat, an event.
+type request struct {
+	Source string          `json:"source"`
+	Region string          `json:"region"`
+	Detail json.RawMessage `json:"detail"`
+}
+
+// UnmarshalJSON reads a request. Only an event may have fields, whichever EventBridge gives it.
+func (r *request) UnmarshalJSON(data []byte) error {
+	type event request
+	if err := json.Unmarshal(data, (*event)(r)); err != nil || r.Source == heartbeat {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(new(struct{}))
+}
 
 // answer says what was checked and what is not as it was deployed.
 type answer struct {
@@ -85,17 +102,28 @@ type watchman struct {
 }
 
 // watch checks everything and notifies by each way of what is not as it was deployed. The same is notified once a day.
-func (w watchman) watch(ctx context.Context, _ request) (answer, error) {
+func (w watchman) watch(ctx context.Context, r request) (answer, error) {
 	a := answer{Outcome: remediation.Nothing, Differences: []found{}}
+	if r.Source == heartbeat {
+		return a, w.hear(ctx, r)
+	}
 	var all []difference
 	var state metric.Sheet
-	for i, region := range append([]string{w.Region}, w.Settings.Own.Regions...) {
-		c := checker{watchman: w, region: region, state: &state}
+	var checkers []*checker
+	var sent []time.Time
+	for _, region := range append([]string{w.Region}, w.Settings.Own.Regions...) {
+		c := &checker{watchman: w, region: region, state: &state}
+		checkers, sent = append(checkers, c), append(sent, c.send(ctx))
+	}
+	for i, c := range checkers {
 		if i == 0 {
 			c.check(ctx, cmp.Or(w.Settings.Own.Stack, settings.Product), true)
 		} else {
-			c.forwarders(ctx, settings.Product+"-"+region)
+			c.forwarders(ctx, settings.Product+"-"+c.region)
 		}
+	}
+	all = w.arrived(ctx, checkers, sent) // first: a deleted bus is many differences
+	for _, c := range checkers {
 		all, a.Checked = append(all, c.differences...), a.Checked+c.checked
 	}
 	w.Log.LogAttrs(ctx, slog.LevelInfo, "state", state.Attrs(w.Now())...)

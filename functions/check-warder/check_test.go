@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
@@ -43,6 +45,8 @@ type account struct {
 	published map[string][]string
 	controls  []control.Control // that there have to be
 	regions   []string          // beside the hub's
+	broken    map[string]bool   // regions whose events do not arrive
+	hears     func(context.Context, request) error
 	log       bytes.Buffer
 	now       time.Time // the variable of that name when zero
 }
@@ -79,6 +83,18 @@ func (a *account) config() aws.Config {
 			return middleware.InitializeOutput{
 				Result: &sns.PublishOutput{MessageId: aws.String("1")},
 			}, middleware.Metadata{}, nil
+		}
+		if put, ok := in.Parameters.(*eventbridge.PutEventsInput); ok {
+			region := awsmiddleware.GetRegion(ctx)
+			entry := put.Entries[0]
+			var heartbeat request // as EventBridge delivers it
+			err = json.Unmarshal(fmt.Appendf(nil, `{"version":"0","id":"1","account":"111122223333","resources":[],`+
+				`"time":"2026-11-30T03:40:00Z","source":%q,"detail-type":%q,"region":%q,"detail":%s}`, *entry.Source,
+				*entry.DetailType, region, *entry.Detail), &heartbeat)
+			if err == nil && !a.broken[region] {
+				err = a.hears(ctx, heartbeat)
+			}
+			return middleware.InitializeOutput{Result: &eventbridge.PutEventsOutput{}}, middleware.Metadata{}, err
 		}
 		text, ok := a.answers[key]
 		if !ok {
@@ -172,6 +188,10 @@ func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
 	}
 	w := newWatchman(handler.Setup{Runner: runner, AWS: cfg, IAM: iam.NewFromConfig(cfg)})
 	w.Region, w.controls = cfg.Region, func() ([]control.Control, error) { return a.controls, nil }
+	a.hears = func(ctx context.Context, r request) error {
+		_, err := w.watch(ctx, r)
+		return err
+	}
 	return w.watch(t.Context(), request{})
 }
 
@@ -358,7 +378,7 @@ func TestWatch_Stack(t *testing.T) {
 // What alarms watch is measured once a day, 0 as well: it ends an alarm. What cannot be read is not measured.
 func TestWatch_Measured(t *testing.T) {
 	deployed := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC) // of all that is in the stack
-	clean := map[string]float64{"BreakerOpen": 0, "OpenCases": 0, "OverdueSweeps": 0, "DeliveryFaults": 0}
+	clean := map[string]float64{"BreakerOpen": 0, "OpenCases": 0, "OverdueSweeps": 0, "DeliveryFaults": 0, "SilentRegions": 0}
 	with := func(name string, value float64) map[string]float64 {
 		all := maps.Clone(clean)
 		all[name] = value
@@ -415,7 +435,7 @@ func TestWatch_Measured(t *testing.T) {
 		}, now, without("DeliveryFaults"), "could not be checked (AccessDenied)"},
 		{"no stack", func(_ *testing.T, a *account, _ *ledger.Ledger) {
 			a.failing["DescribeStacks warder"] = "ValidationError"
-		}, now, nil, "does not exist"},
+		}, now, map[string]float64{"SilentRegions": 0}, "does not exist"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a, store := read(t), new(ledger.Memory)

@@ -196,9 +196,9 @@ func (s script) attacker(args []string) (string, error) {
 			s.Setenv("ID_"+strings.ToUpper(name), id[1])
 		}
 		if key := createdKey.FindStringSubmatch(out); key != nil {
-			s.attack.keys[name] = key[1]
-			s.attack.secrets[key[1]] = createdSecret.FindStringSubmatch(out)[1]
-			s.Setenv("KEY_"+strings.ToUpper(name), key[1])
+			s.attack.keys[name] = key[2]
+			s.attack.secrets[key[2]] = createdSecret.FindStringSubmatch(out)[1]
+			s.Setenv("KEY_"+strings.ToUpper(name), key[2])
 		}
 	}
 	return "", nil

@@ -41,11 +41,12 @@ func TestAlarms_Watched(t *testing.T) {
 			"> 0, 1 of 1, missing: notBreaching",
 		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by " +
 			"300s > 0, 1 of 1, missing: notBreaching",
-		"warder-halted":   "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
-		"warder-breaker":  "Maximum(Warder/BreakerOpen{}) by 60s >= 1, 1 of 1, missing: ignore",
-		"warder-no-sweep": "Maximum(Warder/OverdueSweeps{}) by 3600s >= 1, 1 of 1, missing: ignore",
-		"warder-delivery": "Maximum(Warder/DeliveryFaults{}) by 3600s >= 1, 1 of 1, missing: ignore",
-		"warder-errors":   "Sum(Warder/Errors{}) by 3600s >= 3, 1 of 1, missing: notBreaching",
+		"warder-halted":       "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
+		"warder-breaker":      "Maximum(Warder/BreakerOpen{}) by 60s >= 1, 1 of 1, missing: ignore",
+		"warder-no-sweep":     "Maximum(Warder/OverdueSweeps{}) by 3600s >= 1, 1 of 1, missing: ignore",
+		"warder-no-heartbeat": "Maximum(Warder/SilentRegions{}) by 3600s >= 1, 1 of 1, missing: ignore",
+		"warder-delivery":     "Maximum(Warder/DeliveryFaults{}) by 3600s >= 1, 1 of 1, missing: ignore",
+		"warder-errors":       "Sum(Warder/Errors{}) by 3600s >= 3, 1 of 1, missing: notBreaching",
 		// Nobody else checks that it runs.
 		"warder-check-warder-missing": "Sum(AWS/Lambda/Invocations{FunctionName=warder-check-warder}) by 3600s < 1, " +
 			"26 of 26, missing: missing",
@@ -352,7 +353,7 @@ func TestQueries_LogsOfWatchedFunctions(t *testing.T) {
 func TestWatched_Cost(t *testing.T) {
 	for _, from := range []func() (template, error){deployed, custom} {
 		tmpl := load(t, from)
-		if n := len(tmpl.all("AWS::CloudWatch::Alarm")); n > 8 {
+		if n := len(tmpl.all("AWS::CloudWatch::Alarm")); n > 9 {
 			t.Errorf("%d alarms, each $0.10", n)
 		}
 		if n := len(tmpl.all("AWS::CloudWatch::CompositeAlarm")); n > 0 {

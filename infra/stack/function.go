@@ -23,6 +23,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -79,6 +80,9 @@ func (h *Hub) addFunction(c control.Control) awslambda.Function {
 		})
 	}
 	h.addRules(scope, c, f)
+	if c.Tool && c.Schedule != "" && watches(c) {
+		h.addHeartbeat(scope, c, f)
+	}
 	return f
 }
 
@@ -210,6 +214,24 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 	add("Schedule", awsevents.CfnRuleProps{
 		Description: jsii.String(description), ScheduleExpression: jsii.String(c.Schedule), State: jsii.String(enabled),
 	}, input)
+}
+
+// heartbeat is the pattern of the events that the daily check puts on the bus of every region.
+var heartbeat = pattern{"source": []any{event.Heartbeat}, "detail-type": []any{event.HeartbeatType}}
+
+// addHeartbeat adds what starts the daily check with its own events, which have to come the way that events come: from
+// the hub's region, and from the others over the hub's bus.
+func (h *Hub) addHeartbeat(scope constructs.Construct, c control.Control, f awslambda.Function) {
+	add := func(id string, bus *string) {
+		rule := listen(h.Stack, bus, c.Title+": an event that has to arrive", withReads, heartbeat)
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn()}
+		made := newRule(scope, id, rule, target, h.Undelivered)
+		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
+	}
+	add("Heartbeat", nil)
+	if len(h.props.Settings.Regions) > 0 {
+		add("HeartbeatBus", h.Bus.Ref())
+	}
 }
 
 // onBus returns the pattern of a control for events on the hub's bus, nil when none come there.

@@ -223,6 +223,7 @@ func NewRegion(scope constructs.Construct, id string, props *RegionProps) *Regio
 		add(fmt.Sprintf("Forward%d", i+1), "Forwards to the hub what starts a control", p)
 	}
 	hub.watchRegion(add)
+	add("Heartbeat", "Forwards to the hub the events of the daily check, which have to arrive", heartbeat)
 
 	// An alarm notifies only topics of its own region, and people are subscribed to the hub's.
 	alarm := notEmpty("UndeliveredAlarm", name+"-undelivered", undelivered,

@@ -277,6 +277,8 @@ func TestAlarms_EachFailureRings(t *testing.T) {
 		{"functions that were throttled, records that were lost", once(metric.DeliveryFaults, 1), time.Hour,
 			map[string]int{"warder-delivery": 3}},
 		{"a sweep that is overdue", once(metric.OverdueSweeps, 1), time.Hour, map[string]int{"warder-no-sweep": 3}},
+		{"a region whose heartbeat has not arrived", once(metric.SilentRegions, 1), time.Hour,
+			map[string]int{"warder-no-heartbeat": 3}},
 		{"a control that stopped itself", once(metric.BreakerOpen, 1), time.Hour, map[string]int{"warder-breaker": 2}},
 		{"halted for a day", once(metric.HaltedHours, 24.2), time.Hour, map[string]int{"warder-halted": 2}},
 		{"halted for hours", once(metric.HaltedHours, 23), time.Hour, map[string]int{}},

@@ -62,7 +62,8 @@ func TestWatch_AlarmsOfADeadTopic(t *testing.T) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{
-		"warder-check-warder-missing", "warder-delivery", "warder-failed", "warder-no-sweep", "warder-undelivered",
+		"warder-check-warder-missing", "warder-delivery", "warder-failed", "warder-no-heartbeat", "warder-no-sweep",
+		"warder-undelivered",
 	}, got); diff != "" {
 		t.Errorf("alarms that notify both topics (-want +got):\n%s", diff)
 	}

@@ -62,6 +62,13 @@ type Detail interface{ detail() }
 // send such an event: it proves nothing, and [Event.Drill] is to be asked before anything is done because of it.
 const Drilled = "warder.drill"
 
+// Heartbeat and HeartbeatType are source and detail-type of the events that the daily check puts on the bus of each
+// region, and that have to arrive. They start no control.
+const (
+	Heartbeat     = "warder.heartbeat"
+	HeartbeatType = "Warder Heartbeat"
+)
+
 // Drill reports whether the event is synthetic.
 func (e Event) Drill() bool { return e.Source == Drilled }
 

@@ -222,6 +222,7 @@ const (
 	mails      = "mail#"
 	mailed     = "mailed#"
 	sweeps     = "sweep#"
+	heartbeats = "heartbeat#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -76,6 +76,7 @@ var (
 	OpenCases      = Metric{"OpenCases", Count}      // how many cases were open at the end of the controls' last sweeps
 	OverdueSweeps  = Metric{"OverdueSweeps", Count}  // how many controls have not completed a sweep in time
 	DeliveryFaults = Metric{"DeliveryFaults", Count} // functions and rules that AWS throttled, or whose events it lost
+	SilentRegions  = Metric{"SilentRegions", Count}  // regions whose heartbeats have not arrived
 )
 
 // Logged and Watched are every metric of a control and of the daily check: those in the log alone, and CloudWatch's.
@@ -84,7 +85,7 @@ var (
 		Findings, Changes, Notices, Failures, Skipped,
 		SkippedRepeated, SkippedWaiting, SkippedExempt, SkippedUndone, SkippedHeld, SkippedMoot, SecondsToChange,
 	}
-	Watched = []Metric{Errors, BreakerOpen, HaltedHours, OpenCases, OverdueSweeps, DeliveryFaults}
+	Watched = []Metric{Errors, BreakerOpen, HaltedHours, OpenCases, OverdueSweeps, DeliveryFaults, SilentRegions}
 )
 
 // Sheet is what was measured, until it is written into a line. The zero Sheet is empty.

@@ -100,6 +100,9 @@ func (a Alarm) advice() i18n.Message {
 	case "errors":
 		return i18n.T("Functions failed several times within an hour. Which and why: the saved query warder/failures. What " +
 			"failed in every try is kept in the queue Failed.")
+	case "no-heartbeat":
+		return i18n.T("What happens in a region does not reach Warder. The daily check names the region in its notice. " +
+			"Compare its bus, rules and role: make doctor.")
 	case "no-sweep":
 		return i18n.T("A control has not completed a sweep in time. The daily check names it in its notice. Sweep now and " +
 			"read the answer: make sweep CONTROL=name.")

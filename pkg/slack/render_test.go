@@ -316,6 +316,7 @@ func TestRenderAlarm_OnWithoutData(t *testing.T) {
 func TestRenderAlarm_Advice(t *testing.T) {
 	for name, want := range map[string]string{
 		"warder-failed": "make redrive", "warder-undelivered": "make doctor", "warder-halted": "make resume",
+		"warder-no-heartbeat":         "make doctor",
 		"warder-no-sweep":             "make sweep CONTROL=name.",
 		"warder-breaker":              "make release CONTROL=name REASON=",
 		"warder-errors":               "saved query warder/failures",
@@ -402,7 +403,7 @@ func TestRender_Korean(t *testing.T) {
 	names = regexp.MustCompile(names.String() + `|warder-[a-z-]+|detach-direct-policy|[-]?sweep|release|CONTROL|halt|` +
 		`redrive|doctor|resume|Failed|Fa\.\.\.|Undelivered|warder/(failures|last actions)`)
 	for _, name := range []string{
-		"failed", "undelivered", "halted", "no-sweep", "x", "breaker", "errors", "delivery", "check-warder-missing",
+		"failed", "undelivered", "halted", "no-heartbeat", "no-sweep", "x", "breaker", "errors", "delivery", "check-warder-missing",
 	} {
 		koreanOnly(
 			t,

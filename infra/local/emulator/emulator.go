@@ -144,7 +144,26 @@ func (o Options) open(ctx context.Context) (_ *Account, err error) {
 	cfg := a.Unrecorded()
 	a.EventBridge, err = eventbridge.New(ctx, ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg),
 		moto.AccountID, Region, a.Stack.Buses, a.Stack.Rules)
+	if err == nil {
+		a.EventBridge.Allowed = a.mayPut
+	}
 	return a, err
+}
+
+// mayPut reports whether a role is there that has a policy which names the bus. Of what is in it nothing else is read.
+func (a *Account) mayPut(ctx context.Context, role, bus string) bool {
+	client, name := iam.NewFromConfig(a.Unrecorded()), role[strings.LastIndex(role, "/")+1:]
+	listed, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name})
+	if err != nil {
+		return false
+	}
+	for _, policy := range listed.PolicyNames {
+		out, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: &policy})
+		if err == nil && strings.Contains(aws.ToString(out.PolicyDocument), bus[strings.LastIndex(bus, ":")+1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // createStacks creates the resources of the hub's template and of the regions' in moto, each in its

@@ -62,6 +62,9 @@ func (a *Account) openSlack(ctx context.Context, posted func(slackserver.Message
 	return err
 }
 
+// atOnce is how many events a function has to handle at a time: the daily check waits for events that start it.
+var atOnce = map[string]int{"check-warder": 2}
+
 // functions are the template's functions as package lambdahost runs them, and whose access key is whose.
 func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Function, map[string]string, error) {
 	client := sts.NewFromConfig(a.Unrecorded())
@@ -110,7 +113,7 @@ func (a *Account) functions(ctx context.Context, o Options) ([]lambdahost.Functi
 		maps.Copy(env, set.Env())
 		functions = append(functions, lambdahost.Function{
 			Name: f.Name, ARN: f.ARN, Binary: binary, Env: env, Timeout: f.Timeout, Retries: f.Retries,
-			Concurrency: o.Concurrency,
+			Concurrency: max(o.Concurrency, atOnce[Control(f.Name)]),
 		})
 	}
 	return functions, keys, nil

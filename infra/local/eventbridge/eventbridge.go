@@ -90,6 +90,9 @@ type Bus struct {
 
 	mu sync.Mutex // a put and the reading of its matches are one step
 
+	// Allowed reports whether a role may put events on a bus; nil for all. What a rule may not forward does not arrive.
+	Allowed func(ctx context.Context, role, bus string) bool
+
 	switches sync.Mutex
 	off      map[string]bool // rules that were turned off, by region and name
 }
@@ -258,6 +261,9 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 				result.Matches = append(result.Matches, match(rule, entry.Event, Rule{}))
 				continue
 			}
+			if !b.forwards(ctx, rule) {
+				continue
+			}
 			// What arrives there is not forwarded again: EventBridge makes one hop
 			// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html).
 			_, arrived, err := b.put(ctx, &Entry{Event: entry.Event, Bus: rule.Forward, Region: b.region})
@@ -273,6 +279,13 @@ func (b *Bus) PutEntries(ctx context.Context, entries []Entry) ([]Result, error)
 		results = append(results, result)
 	}
 	return results, nil
+}
+
+// forwards reports whether a rule reaches the other bus: it is there, and the rule's role may put events on it.
+func (b *Bus) forwards(ctx context.Context, rule Rule) bool {
+	name := rule.Forward[strings.LastIndex(rule.Forward, "/")+1:]
+	_, err := b.events.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &name}, b.inRegion(b.region))
+	return err == nil && (b.Allowed == nil || b.Allowed(ctx, rule.Role, rule.Forward))
 }
 
 func match(rule Rule, event eventfile.Event, through Rule) Match {

@@ -23,6 +23,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/control"
+	events "github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -356,6 +357,8 @@ func (r *redriver) open(ctx context.Context, q queue, m sqstypes.Message) (_ []p
 			break
 		}
 		instead = "the region " + event.Region + " has reported that it keeps events: they are sent"
+	case event.Source == events.Heartbeat:
+		instead = "a heartbeat of the daily check: the next one is sent with the next check"
 	case at.Service == "sqs" && at.AccountID == r.account && at.Region == r.cfg.Region &&
 		slices.ContainsFunc(r.feeds, func(f feed) bool { return f.name == at.Resource }):
 		parcels = r.toFeeds(body, at.Resource, reason)
