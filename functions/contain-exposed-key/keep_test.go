@@ -125,8 +125,8 @@ func TestContain_StepsAreIndependent(t *testing.T) {
 		quarantine, key bool
 		open            string
 	}{
-		"iam:UpdateAccessKey":  {true, false, "NOT CONTAINED: deactivate access key …KEY1 of alice."},
-		"iam:AttachUserPolicy": {false, true, "NOT CONTAINED: quarantine alice with policy "},
+		"iam:UpdateAccessKey":  {true, false, "NOT FIXED: access key …KEY1 of alice is still active ("},
+		"iam:AttachUserPolicy": {false, true, "NOT FIXED: alice is not quarantined ("},
 	} {
 		t.Run(operation, func(t *testing.T) {
 			w := newWorld(t, alice())
@@ -135,8 +135,8 @@ func TestContain_StepsAreIndependent(t *testing.T) {
 				t.Error("no error: nothing tries again")
 			}
 			w.contained(want.quarantine, want.key)
-			if m := w.last(); m.Kind != notice.Failure || !strings.HasPrefix(m.Text, want.open) {
-				t.Errorf("notice %s: %s\nwant one that begins with %q", m.Kind, m.Text, want.open)
+			if m := w.last(); m.Kind != notice.Failure || !strings.HasPrefix(m.State().String(), want.open) {
+				t.Errorf("notice %s: %s\nwant one that begins with %q", m.Kind, m.State(), want.open)
 			}
 			w.account.Fault = nil
 			w.sweep()

@@ -295,13 +295,13 @@ func TestPost_Threads(t *testing.T) {
 	const failed = "An event could not be handled in all its tries. It is kept in the queue Failed for 14 days. Read " +
 		"why in the saved query warder/failures, fix the cause, then: make redrive."
 	want := []string{
-		"🟠 HIGH · Will change: T n1. Found.",
-		"1.0 🟠 HIGH · Reminder: T n2. Found.",
-		"🟠 HIGH · Alert: T n3. Found.",
-		"1.0 🟠 HIGH · Changed: T n4. Found. (and in the channel)",
+		"🟠 [HIGH] T n1 - alice (1111…3333). Found.",
+		"1.0 🟠 [HIGH] T n2 - alice (1111…3333). Found.",
+		"🟠 [HIGH] T n3 - alice (1111…3333). Found.",
+		"1.0 🟠 [HIGH] T n4 - alice (1111…3333). Found. (and in the channel)",
 		"⚠️ Unverified message on Warder's topic. " + unknown(17),
-		"🟠 HIGH · Alert: T n6. Found.",
-		"🟠 HIGH · Alert: T n7. Found.",
+		"🟠 [HIGH] T n6 - alice (1111…3333). Found.",
+		"🟠 [HIGH] T n7 - alice (1111…3333). Found.",
 		"🚨 ALARM · warder-failed. " + failed,
 		"8.0 ✅ OK · warder-failed. " + failed,
 		"8.0 🚨 ALARM · warder-failed. " + failed + " (and in the channel)",
@@ -371,7 +371,7 @@ func TestPost_FirstSweep(t *testing.T) {
 	if len(lines) > 300/slack.MaxDigest+1 || sum.Notices != 301 || sum.Posted != len(lines) {
 		t.Errorf("%d messages, %+v", len(lines), sum)
 	}
-	if !strings.HasPrefix(lines[0], "🔴 CRITICAL · Will change: T n300") {
+	if !strings.HasPrefix(lines[0], "🔴 [CRITICAL] T n300 - user-300") {
 		t.Errorf("the first message is %s", lines[0])
 	}
 	for i := range 300 {
@@ -482,7 +482,7 @@ func TestPost_CriticalFirst(t *testing.T) {
 	if _, err := w.settle(t); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"🔴 CRITICAL · Alert: T n3. Found.", "🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n5. Found.",
+	want := []string{"🔴 [CRITICAL] T n3 - alice (1111…3333). Found.", "🟠 [HIGH] T n1 - alice (1111…3333). Found.", "🟠 [HIGH] T n5 - alice (1111…3333). Found.",
 		"🟡 3 notices. T n2, alice"}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -575,7 +575,7 @@ func TestPost_Refused(t *testing.T) {
 	}
 	w.channel.refuse = nil
 	w.posts(t, message("n2", "t1", notice.Alert))
-	want := []string{"🟠 HIGH · Alert: T n1. Found.", "1.0 🟠 HIGH · Alert: T n2. Found."}
+	want := []string{"🟠 [HIGH] T n1 - alice (1111…3333). Found.", "1.0 🟠 [HIGH] T n2 - alice (1111…3333). Found."}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -648,7 +648,7 @@ func TestPost_RootDeleted(t *testing.T) {
 		}
 		w.posts(t, message(m, "t1", notice.Alert))
 	}
-	want := []string{"🟠 HIGH · Alert: T n1. Found.", "🟠 HIGH · Alert: T n2. Found.", "2.0 🟠 HIGH · Alert: T n3. Found."}
+	want := []string{"🟠 [HIGH] T n1 - alice (1111…3333). Found.", "🟠 [HIGH] T n2 - alice (1111…3333). Found.", "2.0 🟠 [HIGH] T n3 - alice (1111…3333). Found."}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -917,7 +917,7 @@ func TestPost_BeforeItIsRecorded(t *testing.T) {
 	if a := w.turn(t); a.Posted != 1 {
 		t.Errorf("%+v", a)
 	}
-	if diff := cmp.Diff([]string{"🟠 HIGH · Alert: T n1. Found."}, w.channel.lines()); diff != "" {
+	if diff := cmp.Diff([]string{"🟠 [HIGH] T n1 - alice (1111…3333). Found."}, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

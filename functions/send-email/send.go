@@ -238,7 +238,8 @@ func (m *mailer) publish(ctx context.Context, a *answer, letters []letter) (wait
 		return 0, nil
 	}
 	_, body := notice.Mail(notices)
-	if err := m.Topics.Publish(ctx, to.topic, to.address, notice.Line(notices), body); err != nil {
+	subject := notice.Line(notices, m.Settings.Subjects == settings.UTF8)
+	if err := m.Topics.Publish(ctx, to.topic, to.address, subject, body); err != nil {
 		return 0, fmt.Errorf("publish %d notices: %w", len(due), errors.Join(append(end(false), err)...))
 	}
 	a.Mailed, a.Notices = a.Mailed+1, a.Notices+len(due)

@@ -79,7 +79,7 @@ func Parse(text string, now time.Time) (Exemption, error) {
 	}
 	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
 		return fault(i18n.T("the tag %s ends on %s: at most %d days are allowed, until %s",
-			Tag, i18n.Day(until), MaxDays, i18n.Day(last)))
+			Tag, i18n.Date(until), MaxDays, i18n.Date(last)))
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }
@@ -96,7 +96,7 @@ func (e Exemption) DaysLeft(now time.Time) int {
 
 // Describe describes the exemption for people.
 func (e Exemption) Describe() i18n.Message {
-	return i18n.T("exempt from %s until %s by %s: %s", e.Control, i18n.Day(e.Until), e.By, e.Reason)
+	return i18n.T("exempt from %s until %s by %s: %s", e.Control, i18n.Date(e.Until), e.By, e.Reason)
 }
 
 func today(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
@@ -164,6 +165,9 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := i18n.SetZone(set.Timezone); err != nil {
+		return nil, err
+	}
 	topic, err := arn.Parse(set.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("read the topic's ARN: %w", err)
@@ -181,6 +185,7 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		// The topic may be one of another account, in another region.
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
+			UTF8: set.Subjects == settings.UTF8,
 		},
 		Environment: remediation.Environment{Now: time.Now, Sleep: sleep, Log: log.With("control", c.ID)},
 	}, cfg)

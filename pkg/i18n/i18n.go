@@ -224,20 +224,27 @@ var korean []byte
 
 func init() { Register("ko", korean) }
 
-// Day is the day of a time, in UTC.
+// Day is the day of a time, in the zone of the deployment.
 func Day(t time.Time) Message {
+	t, _ = local(t)
+	return T("%04d-%02d-%02d", t.Year(), int(t.Month()), t.Day())
+}
+
+// Date is a day that somebody wrote down, which is the same in every zone: that of the time in UTC.
+func Date(t time.Time) Message {
 	t = t.UTC()
 	return T("%04d-%02d-%02d", t.Year(), int(t.Month()), t.Day())
 }
 
-// Minute is a time to the minute, in UTC.
-func Minute(t time.Time) Message {
-	return T("%s %s UTC", Day(t), t.UTC().Format("15:04"))
-}
+// Minute is a time to the minute, in the zone of the deployment, with the zone.
+func Minute(t time.Time) Message { return clock(t, "15:04") }
 
-// Moment is a time to the second, in UTC.
-func Moment(t time.Time) Message {
-	return T("%s %s UTC", Day(t), t.UTC().Format("15:04:05"))
+// Moment is a time to the second, as [Minute].
+func Moment(t time.Time) Message { return clock(t, time.TimeOnly) }
+
+func clock(at time.Time, layout string) Message {
+	t, zone := local(at)
+	return T("%s %s %s", Day(at), t.Format(layout), zone)
 }
 
 // Period is a duration of whole days, hours or minutes.

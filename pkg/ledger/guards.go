@@ -41,6 +41,8 @@ type Case struct {
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
 	Outcome CaseOutcome `json:"outcome,omitempty"`
+	// Thread is that of the entry that opened it; empty means its own.
+	Thread string `json:"thread,omitempty"`
 	// Entry is the id of the entry that opened it, Made that of the entry whose changes ended it.
 	Entry string `json:"entry,omitempty"`
 	Made  string `json:"made,omitempty"`

@@ -90,11 +90,13 @@ type Entry struct {
 	ID      string `json:"id"`      // the same for the same finding of the same event, however often it is handled
 	Control string `json:"control"` // the id of the control that found it
 	// Run is the key of the event that it was found by, see [Run]; Event names that event.
-	Run     string `json:"run"`
-	Event   string `json:"event,omitempty"`
-	Subject string `json:"subject,omitempty"` // whom the finding is about: the name of an IAM user, or another principal
-	User    bool   `json:"user,omitempty"`    // says that Subject is the name of an IAM user
-	UserID  string `json:"userId,omitempty"`  // the user's unique id: another user may get its name later
+	Run   string `json:"run"`
+	Event string `json:"event,omitempty"`
+	// EventRegion is the region in which CloudTrail has the event; empty for one of another kind.
+	EventRegion string `json:"eventRegion,omitempty"`
+	Subject     string `json:"subject,omitempty"` // whom the finding is about: the name of an IAM user, or another principal
+	User        bool   `json:"user,omitempty"`    // says that Subject is the name of an IAM user
+	UserID      string `json:"userId,omitempty"`  // the user's unique id: another user may get its name later
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.
 	Owner      string    `json:"owner,omitempty"`
 	OwnerSlack string    `json:"ownerSlack,omitempty"` // the Slack member id of the owner, when the account knows it
@@ -114,7 +116,8 @@ type Entry struct {
 	Notify notice.Kind `json:"notify,omitempty"`
 	Case   string      `json:"case,omitempty"`  // the key of the case that it belongs to; empty when it belongs to none
 	Guard  Guard       `json:"guard,omitempty"` // the safeguard that it is about; empty for what was found in the account
-	// Thread is that of the entry that this one is about, as an undo is; empty means its own.
+	// Thread is that of the event, for every control that answers it, or of what this one is about, as an undo is; empty
+	// means its own.
 	Thread string `json:"thread,omitempty"`
 	// Group is the id of the entry whose notice names this one with many alike; empty for one that is notified by itself.
 	Group string    `json:"group,omitempty"`

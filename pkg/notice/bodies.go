@@ -1,7 +1,6 @@
 package notice
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf16"
@@ -21,8 +20,9 @@ func (m Message) email() string {
 		}
 	}
 	if m.Drill != "" {
-		part(i18n.T("This is a drill. It is about a user created for the drill; you do not need to do anything."))
+		part(i18n.T("DRILL, no action: this is about a user created for a drill; you do not need to do anything."))
 	}
+	part(m.State())
 	part(i18n.Literal(m.Text))
 	if len(m.Changes) > 0 {
 		fmt.Fprintln(&b, m.ChangesHeading().In(m.Language))
@@ -37,10 +37,10 @@ func (m Message) email() string {
 	if m.Advice != "" {
 		part(i18n.T("What to do: %s", m.Advice))
 	}
-	if command := m.Command(); !command.Empty() {
-		part(i18n.T("Undo: %s", command))
-	}
 	part(m.final())
+	if undo := m.undo(); undo.Commands != nil {
+		fmt.Fprintf(&b, "%s\n\n", undo)
+	}
 	line := func(name i18n.Message, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%s: %s\n", name.In(m.Language), value)
@@ -61,43 +61,37 @@ func (m Message) email() string {
 	line(i18n.T("Control"), m.Control)
 	line(i18n.T("Event"), m.Event)
 	line(i18n.T("Runbook"), m.Runbook)
+	for _, link := range m.Links() {
+		line(i18n.Literal(link.Title), link.URL)
+	}
 	for _, r := range m.References {
 		line(i18n.T("Reference"), strings.TrimSpace(r.Title+" "+r.URL))
 	}
+	if history := m.history(); history.Commands != nil {
+		fmt.Fprintf(&b, "\n%s\n", history)
+	}
 	return Truncate(b.String(), maxBody)
 }
+
+// String is the label, and each command on a line of its own.
+func (c Command) String() string { return c.Label + "\n  " + strings.Join(c.Commands, "\n  ") }
 
 // SMS is the short text: one part, which has 140 bytes of ASCII, or 70 characters of UTF-16 if it has
 // any other (https://docs.aws.amazon.com/sns/latest/dg/sms_sending-overview.html).
 func (m Message) SMS() string { return m.plain().sms() }
 
 func (m Message) sms() string {
-	text := i18n.T("Warder %s (%s): %s, %s, account %s", m.Kind.Describe(), Severity(m.Severity), m.Title,
-		i18n.Lookup(m.Subject), m.Account).In(m.Language)
+	brief := m.Brief().In(m.Language)
+	text := m.headline(strings.ReplaceAll(brief, "…", ".."), m.Language, "..", 140-len(sender)) // one … makes it UTF-16
 	if strings.IndexFunc(text, func(r rune) bool { return r > '~' }) < 0 {
-		return Truncate(text, 140)
+		return sender + text
 	}
-	text = Truncate(text, 70*3) // no character of UTF-16 takes more bytes
-	for limit := len(text); len(utf16.Encode([]rune(text))) > 70; limit-- {
+	text = sender + m.headline(brief, m.Language, "…", 70-len(sender))
+	for limit := len(text); len(utf16.Encode([]rune(text))) > 70; limit-- { // a rune may be two characters of UTF-16
 		text = Truncate(text, limit)
 	}
 	return text
 }
 
-// Line is the subject line of an email, in English: printable ASCII, at most 99 characters
-// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
-func (m Message) Line() string {
-	ascii := strings.Map(func(r rune) rune {
-		switch {
-		case r == '…':
-			return '.'
-		case r < ' ' || r > '~':
-			return '?'
-		}
-		return r
-	}, Redact(m.headline(cmp.Or(m.Heading, m.Title), "en")))
-	return Truncate(ascii, maxLine)
-}
-
-// maxLine is the longest subject of a message of SNS, in characters.
-const maxLine = 99
+// sender is what an SMS begins with: it may come from any number.
+const sender = "Warder "

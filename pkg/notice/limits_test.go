@@ -97,7 +97,7 @@ func TestChat_SaysOnlyWhatThereIs(t *testing.T) {
 	m.UnchangedReason, m.Subject, m.Advice = "it is exempt", "alice", "Use a group."
 	m.Changes = []Change{{Text: "one", Status: "verified"}, {Text: "two", Status: "verified"}}
 	c = m.chat()
-	want := "What was found.\n" + m.ChangesHeading().String() + "\n- one\n- two\nNot changed: it is exempt"
+	want := "Done: one; two. What was found.\n" + m.ChangesHeading().String() + "\n- one\n- two\nNot changed: it is exempt"
 	if c.Content.Description != want {
 		t.Errorf("%q, want %q", c.Content.Description, want)
 	}

@@ -3,6 +3,7 @@ package notice
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/warder-aws/warder/pkg/i18n"
 )
@@ -15,7 +16,7 @@ const maxInFull = 20
 func Mail(all []Message) (subject, body string) {
 	first := all[0].plain()
 	language := first.Language
-	line := Truncate(Redact(first.headline(first.Title, language)), maxSubject)
+	line := first.Headline()
 	if len(all) == 1 {
 		return line, first.email()
 	}
@@ -23,7 +24,7 @@ func Mail(all []Message) (subject, body string) {
 	fmt.Fprintf(&b, "%s\n\n", i18n.T("%d notices, the most urgent first:", len(all)).In(language))
 	for i, m := range all {
 		m = m.plain()
-		fmt.Fprintf(&b, "%3d. %s\n", i+1, Truncate(m.headline(m.Title, language), 300))
+		fmt.Fprintf(&b, "%3d. %s\n", i+1, m.Headline())
 		if i >= maxInFull && ID(m.Finding) {
 			fmt.Fprintf(&b, "     make explain ID=%s\n", m.Finding)
 		}
@@ -31,18 +32,23 @@ func Mail(all []Message) (subject, body string) {
 	for i, m := range all[:min(len(all), maxInFull)] {
 		fmt.Fprintf(&b, "\n%s %d %s\n\n%s", strings.Repeat("-", 8), i+1, strings.Repeat("-", 60), m.Email())
 	}
-	return i18n.T("%s, and %d more", line, len(all)-1).In(language), b.String()
+	return withMore(line, i18n.T("%s, and %d more", "", len(all)-1).In(language)), b.String()
 }
 
-// Line is the subject line of a mail with all notices in it, as SNS takes it: see [Message.Line].
-func Line(all []Message) string {
+// Line is the subject of a mail with all notices in it, as SNS takes it; in English and ASCII, or in their language.
+func Line(all []Message, unicode bool) string {
+	if unicode {
+		subject, _ := Mail(all)
+		return subject
+	}
 	line := all[0].Line()
 	if len(all) == 1 {
 		return line
 	}
-	more := fmt.Sprintf(", and %d more", len(all)-1)
-	return Truncate(line, maxLine-len(more)) + more
+	return withMore(line, fmt.Sprintf(", and %d more", len(all)-1))
 }
 
-// maxSubject is the longest subject of a mail, in bytes: more is not shown anywhere.
-const maxSubject = 200
+// withMore is the line with how many more there are behind it, which is not cut.
+func withMore(line, more string) string {
+	return cutRunes(line, maxSubject-utf8.RuneCountInString(more)) + more
+}

@@ -52,7 +52,7 @@ type Message struct {
 	Control  string `json:"control"`
 	Severity string `json:"severity"`
 	Title    string `json:"title"`
-	// Heading is the title in English, where Title is in another language: a subject line is ASCII.
+	// Heading is the [Message.Brief] in English, where Title is in another language: a subject may have to be ASCII.
 	Heading string `json:"heading,omitempty"`
 	// Language is that of the words, as an ISO 639-1 code; empty means English.
 	Language string `json:"language,omitempty"`
@@ -62,6 +62,8 @@ type Message struct {
 	Owner   string `json:"owner,omitempty"`
 	// OwnerSlack is the Slack member id of the owner, when the account knows it.
 	OwnerSlack string `json:"ownerSlack,omitempty"`
+	// By is who asked for it, for what a person did.
+	By string `json:"by,omitempty"`
 	// Finding is what the ledger keeps it under: explain and undo take it.
 	Finding string    `json:"finding,omitempty"`
 	Account string    `json:"account"`
@@ -81,6 +83,11 @@ type Message struct {
 	Runbook    string      `json:"runbook,omitempty"`
 	References []Reference `json:"references,omitempty"`
 	Event      string      `json:"event"` // id of the event that it was found by
+	// EventRegion is the region in which CloudTrail has that event; empty for one of another kind.
+	EventRegion string `json:"eventRegion,omitempty"`
+	// Object is what it is about, if the console of AWS has a page about it: user/, role/ or bucket/ and a name, policy/
+	// and an ARN.
+	Object string `json:"object,omitempty"`
 	// Drill is the id of the drill that it is part of: nothing has happened to anybody. Empty for everything else.
 	Drill string `json:"drill,omitempty"`
 }
@@ -92,4 +99,8 @@ type Change struct {
 	Text   string `json:"text"`
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
+	// Brief is Text in few words, if the change is made.
+	Brief string `json:"brief,omitempty"`
+	// Open is what is still so because the change is not made; empty if it is, or need not be made any more.
+	Open string `json:"open,omitempty"`
 }

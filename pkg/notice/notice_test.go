@@ -32,7 +32,9 @@ func sample() Message {
 }
 
 func TestEmailSaysFirstWhatHappenedThenWhatToDo(t *testing.T) {
-	want := `Policy X was attached directly to alice.
+	want := `Done: detached policy X from alice.
+
+Policy X was attached directly to alice.
 
 Action taken:
   - detached policy X from alice  [abc-1]
@@ -57,37 +59,103 @@ Reference: IAM.2 https://example.com/iam-2
 }
 
 func TestEachKindSaysWhatItIs(t *testing.T) {
-	for kind, want := range map[Kind][2]string{
-		WouldChange: {"[Warder] would change: ", "changed nothing"},
-		Changed:     {"[Warder] changed: ", "Action taken:"},
-		Warning:     {"[Warder] will change: ", "Fix this by 2026-12-05 00:00 UTC, or Warder will:"},
-		Reminder: {"[Warder] reminder: ",
-			"Not fixed yet. Fix this by 2026-12-05 00:00 UTC, or Warder will:"},
-		Fixed:   {"[Warder] resolved: ", "Policy X"},
-		Undone:  {"[Warder] reverted: ", "Reverted:"},
-		Held:    {"[Warder] on hold: ", "Not applied (on hold):"},
-		Failure: {"[Warder] FAILED: ", "Not everything was applied:"},
-		Alert:   {"[Warder] alert: ", "Policy X"},
+	const open = "alice still has policy X"
+	made := Change{Text: "detached policy X from alice", Status: "verified"}
+	still := func(status, reason string) Change {
+		return Change{Text: "detach policy X from alice", Status: status, Reason: reason, Open: open}
+	}
+	for _, tc := range []struct {
+		kind           Kind
+		changes        []Change
+		subject, state string
+	}{
+		{WouldChange, []Change{still("observed", "")}, "[HIGH] NOT FIXED, only observed: Policy - alice (1111..3333)",
+			"NOT FIXED: " + open + ". Warder only observes and changed nothing."},
+		{Changed, []Change{made}, "[HIGH] detached policy X from alice: Policy (1111..3333)",
+			"Done: detached policy X from alice."},
+		{Changed, []Change{made, still("held", "halted by kim")},
+			"[HIGH] detached policy X from alice: Policy (1111..3333)",
+			"NOT FIXED: " + open + " (halted by kim). Done: detached policy X from alice."},
+		{Warning, []Change{still("pending", "its owner was notified")},
+			"[HIGH] fix by 2026-12-05: Policy - alice (1111..3333)",
+			"NOT FIXED: " + open + ". Fix it by 2026-12-05 00:00 UTC, or Warder does."},
+		{Reminder, []Change{still("pending", "")}, "[HIGH] reminder, fix by 2026-12-05: Policy - alice (1111..3333)",
+			"STILL NOT FIXED: " + open + ". Fix it by 2026-12-05 00:00 UTC, or Warder does."},
+		{Fixed, nil, "[HIGH] resolved: Policy - alice (1111..3333)", ""},
+		{Undone, []Change{made}, "[HIGH] reverted by kim: Policy - alice (1111..3333)",
+			"Reverted by kim: detached policy X from alice."},
+		{Held, []Change{still("held", "halted by kim")}, "[HIGH] NOT FIXED, on hold: Policy - alice (1111..3333)",
+			"NOT FIXED: " + open + " (halted by kim)."},
+		{Failure, []Change{still("failed", "access denied")}, "[HIGH] NOT FIXED, failed: Policy - alice (1111..3333)",
+			"NOT FIXED: " + open + " (access denied)."},
+		{Alert, nil, "[HIGH] Policy - alice (1111..3333)", ""},
+		{Alert, []Change{{Text: "x", Status: "skipped", Reason: "it is already in that state"}},
+			"[HIGH] Policy - alice (1111..3333)", "Nothing left to fix: it is already in that state."},
 	} {
 		m := sample()
-		m.Kind, m.Due = kind, time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC)
-		if !strings.HasPrefix(m.Line(), want[0]) || !strings.Contains(m.Email(), want[1]) {
-			t.Errorf("%s: line %q, email %q", kind, m.Line(), m.Email())
+		m.Kind, m.Title, m.Changes, m.Due = tc.kind, "Policy", tc.changes, time.Date(2026, 12, 5, 0, 0, 0, 0, time.UTC)
+		if tc.kind == Undone {
+			m.By = "kim"
 		}
+		if diff := cmp.Diff([]string{tc.subject, tc.state}, []string{m.Line(), m.State().String()}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.kind, diff)
+		}
+		if tc.state != "" && !strings.HasPrefix(m.Email(), tc.state+"\n\n") {
+			t.Errorf("%s: the first line is not %q: %s", tc.kind, tc.state, m.Email())
+		}
+	}
+}
+
+func TestState_NamesAFewWithOneReason(t *testing.T) {
+	m := Message{Kind: Held}
+	for _, name := range []string{"a", "b", "c", "d", "a"} {
+		m.Changes = append(m.Changes, Change{Open: name, Status: "held", Reason: "halted"})
+	}
+	if want := "NOT FIXED: a; b; c (halted) and 1 more."; m.State().String() != want {
+		t.Errorf("%q, want %q", m.State(), want)
+	}
+	m.Changes[1].Reason = "denied"
+	if want := "NOT FIXED: a (halted); b (denied); c (halted) and 1 more."; m.State().String() != want {
+		t.Errorf("%q, want %q", m.State(), want)
+	}
+}
+
+func TestLine_OfADrill(t *testing.T) {
+	m := sample()
+	m.Drill, m.Title, m.Kind = "d1", DrillTitle("Policy").String(), Alert
+	if want := "[DRILL] no action: Policy - alice (1111..3333)"; m.Line() != want {
+		t.Errorf("%q, want %q", m.Line(), want)
+	}
+	m.Language, m.Title = "ko", DrillTitle("정책").In("ko")
+	if want := "[모의 훈련] 조치 불필요: 정책 - alice (1111…3333)"; m.Headline() != want {
+		t.Errorf("%q, want %q", m.Headline(), want)
+	}
+	if !strings.HasPrefix(m.Email(), "모의 훈련, 조치 불필요") {
+		t.Errorf("the first words are not that it is a drill: %s", m.Email())
+	}
+}
+
+func TestHeadline_CutsTheMiddle(t *testing.T) {
+	m := sample()
+	m.Kind, m.Title = Alert, strings.Repeat("긴", 200)
+	m.Language = "ko"
+	line := m.Headline()
+	if utf8.RuneCountInString(line) != 99 || !strings.HasPrefix(line, "[높음] 긴") || !strings.HasSuffix(line, "... (1111…3333)") {
+		t.Errorf("%d characters: %q", utf8.RuneCountInString(line), line)
 	}
 }
 
 func TestANoticeInKoreanHasItsSubjectLineInEnglish(t *testing.T) {
 	m := sample()
-	m.Language, m.Title, m.Heading, m.Text = "ko", "사용자에게 직접 부여된 권한", "Direct policy on a user", "정책이 사용자에게 직접 연결되었습니다."
-	if want := "[Warder] changed: Direct policy on a user - alice"; m.Line() != want {
+	m.Language, m.Title, m.Text = "ko", "사용자에게 직접 부여된 권한", "정책이 사용자에게 직접 연결되었습니다."
+	m.Changes[0].Text = "정책 X 분리(대상: alice)"
+	m.Heading = "detached policy X from alice: Direct policy on a user"
+	if want := "[HIGH] detached policy X from alice: Direct policy on a user (1111..3333)"; m.Line() != want {
 		t.Errorf("%q, want %q", m.Line(), want)
 	}
-	if want := "[Warder] 조치 완료(높음): 사용자에게 직접 부여된 권한, alice, 계정 111122223333"; m.SMS() != want {
-		t.Errorf("%q, want %q", m.SMS(), want)
-	}
-	if want := "[Warder] 조치 완료: 사용자에게 직접 부여된 권한 - alice"; m.chat().Content.Title != want {
-		t.Errorf("%q, want %q", m.chat().Content.Title, want)
+	want := "[높음] 정책 X 분리(대상: alice): 사용자에게 직접 부여된 권한 (1111…3333)"
+	if m.SMS() != "Warder "+want || m.chat().Content.Title != want || m.Headline() != want {
+		t.Errorf("%q, %q and %q, want %q", m.SMS(), m.chat().Content.Title, m.Headline(), want)
 	}
 }
 

@@ -30,7 +30,8 @@ func (m Message) plain() Message {
 		}
 	}
 	plain(&m.Title, &m.Heading, &m.Subject, &m.Owner, &m.UnchangedReason, &m.Advice, &m.Undo, &m.Control, &m.Severity,
-		&m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding)
+		&m.Account, &m.Region, &m.Event, &m.Thread, &m.Finding, &m.By,
+		&m.Object, &m.EventRegion)
 	m.Text = Redact(i18n.Paragraph(Truncate(m.Text, enough)))
 	m.Facts = slices.Clone(m.Facts)
 	for i := range min(len(m.Facts), maxItems) {
@@ -38,7 +39,8 @@ func (m Message) plain() Message {
 	}
 	m.Changes = slices.Clone(m.Changes)
 	for i := range min(len(m.Changes), maxItems) {
-		plain(&m.Changes[i].ID, &m.Changes[i].Kind, &m.Changes[i].Text, &m.Changes[i].Status, &m.Changes[i].Reason)
+		plain(&m.Changes[i].ID, &m.Changes[i].Kind, &m.Changes[i].Text, &m.Changes[i].Status, &m.Changes[i].Reason,
+			&m.Changes[i].Open, &m.Changes[i].Brief)
 	}
 	return m
 }

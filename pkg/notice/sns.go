@@ -36,6 +36,8 @@ type SNS interface {
 type Topic struct {
 	API SNS
 	ARN string
+	// UTF8 has subjects in the language of the notice; else they are in English and ASCII.
+	UTF8 bool
 }
 
 // Publish sends the message and returns the id that SNS gave it. Subscribers can filter by the attributes control,
@@ -56,8 +58,12 @@ func (t Topic) Publish(ctx context.Context, m Message) (string, error) {
 			attributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
 		}
 	}
+	subject := m.Line()
+	if t.UTF8 {
+		subject = m.Headline()
+	}
 	out, err := t.API.Publish(ctx, &sns.PublishInput{
-		TopicArn: &t.ARN, Subject: aws.String(m.Line()), Message: &body,
+		TopicArn: &t.ARN, Subject: &subject, Message: &body,
 		MessageStructure: aws.String("json"), MessageAttributes: attributes,
 	})
 	if err != nil {
@@ -121,7 +127,7 @@ func (m Message) bodies() (all, body string, err error) {
 // cut returns the message with texts of at most field bytes and lists of at most items.
 func (m Message) cut(field, items int) Message {
 	m.Title, m.Heading = Truncate(m.Title, 200), Truncate(m.Heading, 200)
-	m.Subject, m.Owner = Truncate(m.Subject, 400), Truncate(m.Owner, 400)
+	m.Subject, m.Owner, m.By = Truncate(m.Subject, 400), Truncate(m.Owner, 400), Truncate(m.By, 400)
 	for _, text := range []*string{&m.Text, &m.UnchangedReason, &m.Advice} {
 		*text = Truncate(*text, field)
 	}
@@ -135,7 +141,8 @@ func (m Message) cut(field, items int) Message {
 		m.Facts = append(m.Facts, Fact{i18n.T("More").In(m.Language), more})
 	}
 	for _, c := range changes[:min(items, len(changes))] {
-		c.Text, c.Reason = Truncate(c.Text, field/8), Truncate(c.Reason, field/8)
+		c.Text, c.Reason, c.Open = Truncate(c.Text, field/8), Truncate(c.Reason, field/8), Truncate(c.Open, field/8)
+		c.Brief = Truncate(c.Brief, 200)
 		m.Changes = append(m.Changes, c)
 	}
 	if n := len(changes) - items; n > 0 {
@@ -184,7 +191,7 @@ var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "](", "
 // in bytes here, which is never more lenient.
 func (m Message) chat() custom {
 	var text strings.Builder
-	text.WriteString(escape(m.Text))
+	text.WriteString(escape(i18n.Sentences(m.State(), i18n.Literal(m.Text)).In(m.Language)))
 	for i, c := range m.Changes {
 		if i == 0 {
 			fmt.Fprintf(&text, "\n%s", m.ChangesHeading().In(m.Language))
@@ -201,7 +208,7 @@ func (m Message) chat() custom {
 		fmt.Fprintf(&text, "\n*%s*: %s", escape(f.Name), escape(f.Value))
 	}
 	c := custom{Version: "1.0", Source: "custom", ID: m.ID}
-	c.Content.TextType, c.Content.Title = "client-markdown", Plain(escape(m.headline(m.Title, m.Language)), 250)
+	c.Content.TextType, c.Content.Title = "client-markdown", Plain(escape(m.Headline()), 250)
 	c.Content.Description = Truncate(text.String(), 8000)
 	c.Content.Keywords = []string{Truncate(m.Control, 75), m.Severity}
 	command := m.Command()

@@ -96,11 +96,3 @@ func (m Message) final() i18n.Message {
 	}
 	return i18n.Literal(m.Undo)
 }
-
-func (m Message) headline(title, language string) string {
-	line := i18n.T("[Warder] %s: %s", m.Kind.Describe(), title)
-	if m.Subject != "" {
-		line = i18n.T("%s - %s", line, i18n.Lookup(m.Subject))
-	}
-	return line.In(language)
-}

@@ -43,7 +43,7 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 			if err == nil && step.Before == "" {
 				err = errPrerequisite
 			}
-			return end(ledger.Skipped, i18n.T("it no longer exists"), err)
+			return end(ledger.Skipped, goneSince, err)
 		case err != nil:
 			return end(ledger.Failed, i18n.Error(err), err)
 		case !needless.Empty():
@@ -62,9 +62,9 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	case errors.As(err, &found) && found.present == step.Before:
 		return end(ledger.Failed, i18n.Error(err), err)
 	case errors.As(err, &found) && a.lastTry():
-		since = i18n.T("it has changed since")
+		since = changedSince
 	case change.NotFound(err) && a.lastTry():
-		since = i18n.T("it no longer exists")
+		since = goneSince
 	default:
 		// The change was made, and can be undone, whatever comes of the retry.
 		return end(ledger.Applied, i18n.Error(err), err)
@@ -89,6 +89,13 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	return nil
 }
 
+// Why nothing is left to be made.
+var (
+	alreadySo    = i18n.T("it is already in that state")
+	changedSince = i18n.T("it has changed since")
+	goneSince    = i18n.T("it no longer exists")
+)
+
 // claimTime is how long others leave a resource alone that a step has begun with: less than Lambda waits
 // before the first retry of what was cut off
 // (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html).
@@ -108,12 +115,12 @@ func (a *applier) change(ctx context.Context, kind change.Kind, step ledger.Step
 			// An earlier try made it and was cut off.
 			return needless, nil
 		case present == step.After:
-			needless = i18n.T("it is already in that state")
+			needless = alreadySo
 		case present != step.Before && step.Before == "" && step.Kind == change.InlineUserPolicy:
 			// What comes after it takes a policy whose deny it is to keep.
-			return needless, i18n.Fault{Text: i18n.T("it has changed since")}
+			return needless, i18n.Fault{Text: changedSince}
 		case present != step.Before:
-			needless = i18n.T("it has changed since")
+			needless = changedSince
 		default:
 			err := a.Ledger.Claim(ctx, recent, step.ID, a.now, a.Now().Add(claimTime))
 			if errors.Is(err, ledger.ErrConflict) {

@@ -83,6 +83,7 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 			// What was made before is remembered until something else is: the new entry may change nothing.
 			*c = ledger.Case{
 				Control: c.Control, Key: c.Key, Subject: entry.Subject, Opened: entry.At, Entry: entry.ID, Made: c.Made,
+				Thread: entry.Thread,
 			}
 		}
 		switch {

@@ -20,20 +20,6 @@ func notContained(kinds change.Registry, changes []change.Change) i18n.Message {
 	return i18n.T("NOT CONTAINED: %s.", i18n.Join("; ", open...))
 }
 
-// open says what of a containment is not done; empty when it is done, or the entry is of something else.
-func (n notifier) open(entry *ledger.Entry) i18n.Message {
-	var open []change.Change
-	for _, step := range entry.Steps {
-		if slices.Contains([]ledger.Status{ledger.Failed, ledger.Held, ledger.Planned}, step.Status) {
-			open = append(open, step.Change)
-		}
-	}
-	if Urgency(entry.Urgency) != Containment || len(open) == 0 {
-		return i18n.Message{}
-	}
-	return notContained(n.Kinds, open)
-}
-
 // containment is the part of a run that knows what a person reverted of one.
 type containment struct{ *session }
 

@@ -27,9 +27,16 @@ type recorder struct {
 
 // newEntry is an entry of this run with nothing in it yet.
 func (r *recorder) newEntry(id string, severity control.Severity) ledger.Entry {
-	return ledger.Entry{
+	entry := ledger.Entry{
 		ID: id, Control: r.Control.ID, Run: r.record.Key, Event: r.record.Event, At: r.now, Severity: string(severity),
 	}
+	if record := r.event.Record(); record != nil {
+		entry.EventRegion = record.Region
+	}
+	if !r.sweeping() {
+		entry.Thread = digest("event", r.record.Key) // whatever control answers the event
+	}
+	return entry
 }
 
 // entry describes a finding. An error says that its owner could not be read.
@@ -128,9 +135,9 @@ func (r *recorder) markDrill(ctx context.Context, entry *ledger.Entry, f Finding
 	}
 	for _, d := range drills {
 		if d.User == entry.Subject && (contact.ID == "" || madeBy(d, contact)) && within(d, r.event) {
-			entry.Drill, entry.Title = d.ID, r.render(i18n.T("Drill: %s", entry.Title))
+			entry.Drill, entry.Title = d.ID, r.render(notice.DrillTitle(entry.Title))
 			if entry.Heading != "" {
-				entry.Heading = i18n.T("Drill: %s", entry.Heading).String()
+				entry.Heading = notice.DrillTitle(entry.Heading).String()
 			}
 			value := i18n.T("%s, a drill that %s started", d.ID, d.By.Describe())
 			entry.Facts = append(entry.Facts, r.fact(Fact{Name: i18n.T("Drill"), Value: value}))
@@ -292,7 +299,7 @@ func (r *recorder) remediated(ctx context.Context, ongoing map[string]bool) ([]l
 		}
 		e := r.newEntry(digest(r.record.Key, "fixed", c.Key), control.Low)
 		e.Subject, e.User, e.UserID, e.Owner, e.OwnerSlack = c.Subject, c.User, c.UserID, c.Owner, c.OwnerSlack
-		e.Title, e.Heading, e.Case, e.Notify = c.Title, c.Heading, c.Key, notice.Fixed
+		e.Title, e.Heading, e.Case, e.Thread, e.Notify = c.Title, c.Heading, c.Key, c.Thread, notice.Fixed
 		e.Text = r.render(i18n.T("%s (%s): resolved. No action is pending.", c.Title, c.Subject))
 		for _, change := range c.Changes {
 			e.Facts = append(e.Facts, r.fact(Fact{i18n.T("No longer due"), r.Kinds.Describe(change, false)}))

@@ -100,7 +100,7 @@ func assessHalt(_ Finding, x facts) decision {
 // put on hold about a user whose name another one has now.
 func assessExistence(f Finding, x facts) decision {
 	gone := x.tags == nil || f.held != nil && f.held.Key != x.ledger.key
-	return stop(gone, suppress, i18n.T("it no longer exists"))
+	return stop(gone, suppress, goneSince)
 }
 
 // assessExemption goes by the tags of the subject. One that is malformed, or that the subject set itself and is not

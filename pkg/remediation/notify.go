@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
@@ -14,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // notifier words notices and publishes them.
@@ -54,11 +58,11 @@ func (n notifier) publish(ctx context.Context, entry *ledger.Entry, kind notice.
 func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message {
 	m := notice.Message{
 		Version: "1", ID: digest(entry.ID, kind), Kind: kind, Thread: cmp.Or(entry.Thread, entry.Case, entry.ID),
-		Control: entry.Control, Severity: severityOf(entry, kind), Title: entry.Title, Heading: entry.Heading,
+		Control: entry.Control, Severity: severityOf(entry, kind), Title: entry.Title,
 		Language: string(n.Settings.Language), Text: entry.Text, Subject: entry.Subject, Owner: entry.Owner,
 		OwnerSlack: entry.OwnerSlack, Finding: entry.ID, Account: n.account, Region: n.region, Time: entry.At,
 		Facts: entry.Facts, UnchangedReason: entry.UnchangedReason, Advice: entry.Advice,
-		Event: entry.Run, Drill: entry.Drill,
+		Event: entry.Run, EventRegion: entry.EventRegion, Object: object(entry), Drill: entry.Drill,
 	}
 	if kind == notice.Warning || kind == notice.Reminder {
 		m.Due = entry.Due
@@ -67,14 +71,19 @@ func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message 
 		m.Runbook = n.Settings.Runbooks + entry.Control
 	}
 	for _, step := range entry.Steps {
-		m.Changes = append(m.Changes, notice.Change{
+		c := notice.Change{
 			ID: step.ID, Kind: step.Kind, Text: n.render(n.Kinds.Describe(step.Change, step.Status.Made())),
-			Status: string(step.Status), Reason: step.Reason,
-		})
+			Status: string(step.Status), Reason: step.Reason, Open: n.open(step),
+		}
+		if step.Status.Made() {
+			c.Brief = n.render(n.Kinds.Brief(step.Change))
+		}
+		m.Changes = append(m.Changes, c)
 	}
-	if open := n.open(entry); !open.Empty() {
-		m.Text = n.render(i18n.Sentences(open, i18n.Literal(entry.Text)))
+	if !entry.By.IsZero() {
+		m.By = n.render(entry.By.Describe())
 	}
+	m.Heading = n.heading(entry, m)
 	if kind == notice.Changed || kind == notice.Undone {
 		m.Undo = n.undoCommand(entry)
 	}
@@ -82,6 +91,58 @@ func (n notifier) message(entry *ledger.Entry, kind notice.Kind) notice.Message 
 		m.References = append(m.References, notice.Reference{Title: r.Title, URL: r.URL})
 	}
 	return m
+}
+
+// open is what is still so because the step is not made; empty if it is, or has nothing to make any more.
+func (n notifier) open(step ledger.Step) string {
+	moot := func(why i18n.Message) bool { return step.Reason == n.render(why) }
+	if step.Status.Made() || step.Status == ledger.Undone || step.Status == ledger.Skipped &&
+		slices.ContainsFunc([]i18n.Message{alreadySo, changedSince, goneSince}, moot) {
+		return ""
+	}
+	return n.render(n.Kinds.Open(step.Change))
+}
+
+// heading is the brief of the message in English; empty if that is its language.
+func (n notifier) heading(entry *ledger.Entry, m notice.Message) string {
+	if language := n.Settings.Language; language == settings.English || language == "" {
+		return ""
+	}
+	m.Language, m.Title, m.Changes = "en", cmp.Or(entry.Heading, entry.Title), nil
+	for _, step := range entry.Steps {
+		brief := n.Kinds.Brief(step.Change).String()
+		m.Changes = append(m.Changes, notice.Change{Brief: brief, Status: string(step.Status)})
+	}
+	if !entry.By.IsZero() {
+		m.By = entry.By.Describe().String()
+	}
+	return notice.Plain(m.Brief().String(), maxText)
+}
+
+// object is what the entry is about, as a [notice.Message] has it; empty for what the console has no page about.
+func object(entry *ledger.Entry) string {
+	if entry.User {
+		return "user/" + entry.Subject
+	}
+	for _, step := range entry.Steps {
+		switch step.Kind {
+		case change.BucketPublicAccess:
+			return "bucket/" + step.Subject
+		case change.RoleSessions:
+			return "role/" + step.Subject
+		}
+	}
+	parsed, err := arn.Parse(entry.Subject)
+	switch kind, path, _ := strings.Cut(parsed.Resource, "/"); {
+	case err != nil:
+	case parsed.Service == "s3" && path == "":
+		return "bucket/" + parsed.Resource
+	case parsed.Service == "iam" && kind == "policy":
+		return "policy/" + entry.Subject
+	case parsed.Service == "iam" && (kind == "user" || kind == "role"):
+		return kind + "/" + path[strings.LastIndex(path, "/")+1:]
+	}
+	return ""
 }
 
 // undoCommand is the command that reverts what was made of the entry's steps, or why there is none.

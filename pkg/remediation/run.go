@@ -209,7 +209,7 @@ func inspect(ctx context.Context, r *run) (all []located, err error) {
 		switch {
 		case change.NotFound(err) && !sweep && r.lastTry() && t.err == nil:
 			// What AWS does not show to the retries either does not exist: see reader.read.
-			r.report.note(Skipped, r.render(i18n.T("it no longer exists")))
+			r.report.note(Skipped, r.render(goneSince))
 		case change.NotFound(err) && !sweep:
 			// What is only said of it may be otherwise when it is there.
 			findings = slices.DeleteFunc(findings, func(f Finding) bool { return len(f.Changes) == 0 })
@@ -336,6 +336,10 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	d := decide(f, x)
 	for ; d.needs != ""; d = decide(f, x) {
 		x.known[d.needs] = r.reader.read(ctx, d.needs, f, entry, &x)
+	}
+	// What goes on stays in the thread that it began in.
+	if c := x.ledger.current; isOpen(c) && at == planning {
+		entry.Thread = c.Thread
 	}
 	switch {
 	case d.guard == reachable && d.err == nil:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
@@ -276,6 +277,58 @@ func TestUndo_ThreadOfTheChange(t *testing.T) {
 	if text := box.got[1].Text; !strings.Contains(text, "Amazon Q in chat (claimed) asked") ||
 		!strings.Contains(text, "a button in chat") {
 		t.Errorf("the undo is told as %q", text)
+	}
+}
+
+// Whatever number of controls answer an event, it is one thread; and what is held because of it, and made by a later
+// sweep, stays in it.
+func TestThread_OfTheEvent(t *testing.T) {
+	fresh := func(e event.Event) ([]remediation.Finding, error) {
+		f := detach()
+		_, swept := e.Detail.(*event.Sweep)
+		f.Fresh = !swept
+		return []remediation.Finding{f}, nil
+	}
+	acts, _, acted := newRunner(t, fresh)
+	alerts, _, alerted := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
+		return []remediation.Finding{{Subject: "alice", Text: i18n.Literal("Attached.")}}, nil
+	})
+	alerts.Control.ID = "another"
+	halt := remediation.HaltRequest{By: "kim", Reason: "incident 42"}
+	if _, err := (remediation.Switch{Runner: acts}).Halt(t.Context(), halt); err != nil {
+		t.Fatal(err)
+	}
+	const attached = `{"version":"0","id":"00000000-0000-4000-8000-000000000002",
+		"detail-type":"AWS API Call via CloudTrail","source":"aws.iam","account":"111122223333",
+		"time":"2026-12-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{"eventVersion":"1.11",
+		"eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","eventTime":"2026-12-01T00:00:00Z",
+		"eventID":"00000000-0000-4000-9000-000000000002","userIdentity":{"type":"IAMUser","userName":"mallory"}}}`
+	for _, r := range []*remediation.Runner{acts, alerts} {
+		if _, err := run(r, "a", attached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, alert := acted.got[len(acted.got)-1], alerted.got[0]
+	if held.Kind != notice.Held || held.Thread == "" || held.Thread != alert.Thread {
+		t.Errorf("%s in %q, %s in %q", held.Kind, held.Thread, alert.Kind, alert.Thread)
+	}
+	resumed := caller.NewContext(t.Context(), "arn:aws:iam::111122223333:user/kim")
+	if _, err := (remediation.Switch{Runner: acts}).Resume(resumed, remediation.HaltRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(acts, "b", sweep); err != nil {
+		t.Fatal(err)
+	}
+	made := acted.got[len(acted.got)-1]
+	if made.Kind != notice.Changed || made.Thread != held.Thread {
+		t.Errorf("%s in %q, not in %q", made.Kind, made.Thread, held.Thread)
+	}
+	another := strings.Replace(attached, "4000-9000-000000000002", "4000-9000-000000000003", 1)
+	if _, err := run(alerts, "c", another); err != nil {
+		t.Fatal(err)
+	}
+	if len(alerted.got) != 2 || alerted.got[1].Thread == alert.Thread {
+		t.Errorf("%d notices: another event is in the thread %q", len(alerted.got), alert.Thread)
 	}
 }
 

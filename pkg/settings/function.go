@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/strictjson"
 )
 
@@ -32,12 +33,14 @@ type Function struct {
 	HoldDays        int             `json:"holdDays"`      // days that sweeps leave alone what was undone
 	CIS             string          `json:"cis,omitempty"` // version of the CIS benchmark; empty: control.DefaultCIS
 	Runbooks        string          `json:"runbooks"`
-	Language        Language        `json:"language"`  // of every notice
-	Table           string          `json:"table"`     // DynamoDB table
-	LedgerKey       string          `json:"ledgerKey"` // ARN of the KMS key that keeps the secret of the seals
-	Topic           string          `json:"topic"`     // ARN of the SNS topic
-	Account         string          `json:"account"`   // id of the account of the stack; the topic may be in another
-	Roles           []string        `json:"roles"`     // names of all of Warder's roles, under RolePath
+	Language        Language        `json:"language"`           // of every notice
+	Timezone        string          `json:"timezone,omitempty"` // of times that people read; empty: UTC
+	Subjects        Subjects        `json:"subjects,omitempty"` // of email through SNS; empty: ASCII
+	Table           string          `json:"table"`              // DynamoDB table
+	LedgerKey       string          `json:"ledgerKey"`          // ARN of the KMS key that keeps the secret of the seals
+	Topic           string          `json:"topic"`              // ARN of the SNS topic
+	Account         string          `json:"account"`            // id of the account of the stack; the topic may be in another
+	Roles           []string        `json:"roles"`              // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine      `json:"quarantine"`
 	Reach           Reach           `json:"reach,omitzero"`       // who can receive a notice
 	EventClock      bool            `json:"eventClock,omitempty"` // local account: "now" is the event's time
@@ -99,6 +102,10 @@ func (s Settings) Function(c control.Control) Function {
 	if c.Regions {
 		regions = s.Regions
 	}
+	subjects := s.Notify.Subjects
+	if subjects == ASCII {
+		subjects = ""
+	}
 	return Function{
 		Modes:           modes,
 		Regions:         regions,
@@ -112,6 +119,8 @@ func (s Settings) Function(c control.Control) Function {
 		CIS:             s.CIS,
 		Runbooks:        s.Runbooks,
 		Language:        s.Notify.Language,
+		Timezone:        s.Timezone,
+		Subjects:        subjects,
 		Reach:           s.Reach(),
 		Table:           TableName,
 	}
@@ -169,6 +178,9 @@ func (f Function) check(root *strictjson.Node) {
 	root.Field("parameters").Members(func(string, *strictjson.Node) {}) // faults what is not an object
 	text("language", slices.Contains(languages, f.Language), fmt.Sprintf("one of %v", languages))
 	text("cis", f.CIS == "" || slices.Contains(control.CISVersions, f.CIS), fmt.Sprintf("one of %v", control.CISVersions))
+	_, err := i18n.Zone(f.Timezone)
+	text("timezone", err == nil, "an IANA name such as Asia/Seoul, or UTC")
+	text("subjects", slices.Contains([]Subjects{"", ASCII, UTF8}, f.Subjects), "ascii or utf-8")
 	text("topic", strings.HasPrefix(f.Topic, "arn:"), "the ARN of a topic")
 	text("table", f.Table != "", aName)
 	text("ledgerKey", strings.HasPrefix(f.LedgerKey, "arn:"), "the ARN of a KMS key")

@@ -144,11 +144,13 @@ func TestFromEnv_Refuses(t *testing.T) {
 		{"parameters that are no object", `"parameters":{}`, `"parameters":[]`,
 			"parameters: want an object, got an array"},
 		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
-			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, table, " +
+			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, timezone, " +
+			"subjects, table, " +
 			"ledgerKey, topic, " +
 			"account, roles, quarantine, reach, eventClock, slack, mail, queue, reports, drill, bus, drilled, modes, own, slackLocal"},
 		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
-			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, table, " +
+			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, timezone, " +
+			"subjects, table, " +
 			"ledgerKey, topic, " +
 			"account, roles, quarantine, reach, eventClock, slack, mail, queue, reports, drill, bus, drilled, modes, own, slackLocal"},
 		{"a field that is written twice", `"mode"`, `"mode":"enforce","mode"`, "mode: written twice"},
@@ -160,6 +162,9 @@ func TestFromEnv_Refuses(t *testing.T) {
 		{"a network that is none", `"owners"`, `"allowedNetworks":["203.0.113.0"],"owners"`,
 			"allowedNetworks[0]: not a value of type netip.Prefix"},
 		{"a language without a catalogue", `"en"`, `"kr"`, "language: want one of [en ko]"},
+		{"a zone that is none", `"language":`, `"timezone":"Asia/Soul","language":`, "timezone: want an IANA name such as Asia/Seoul, or UTC"},
+		{"the zone of the machine", `"language":`, `"timezone":"Local","language":`, "timezone: want an IANA name such as Asia/Seoul, or UTC"},
+		{"other subjects", `"language":`, `"subjects":"latin1","language":`, "subjects: want ascii or utf-8"},
 		{"a blast radius of nothing", `"blastRadius":10`, `"blastRadius":0`, "blastRadius: want a whole number above 0"},
 		{"no roles", `["warder-a-1","warder-b-2"]`, `[]`, "roles: want the names of Warder's roles"},
 		{"no quarantine", `"quarantine":{"key":"arn:aws:iam::123456789012:policy/warder/key"}`, `"eventClock":true`,

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
 	"github.com/warder-aws/warder/pkg/strictjson"
 )
@@ -44,6 +45,7 @@ type Settings struct {
 	TrustedAccounts []string
 	Owners          Owners
 	Notify          Notify
+	Timezone        string // IANA name of the zone of times that people read; empty: UTC
 	BlastRadius     int    // changes that one control may make in an hour
 	HoldDays        int    // days that sweeps leave alone what was undone
 	CIS             string // version of the CIS benchmark that notices and reports name
@@ -87,6 +89,7 @@ type Notify struct {
 	Watchers []string // subscribed to the second topic; empty: see [Settings.Watchers]
 	SES      SES      // how owners get mail; zero: through SNS
 	Language Language // of every notice
+	Subjects Subjects // of email through SNS
 	Slack    Slack    // where notices are posted; zero: nowhere
 	Chat     bool     // deploy the buttons of Amazon Q Developer in chat applications
 	Topic    string   // ARN of a topic elsewhere, as in a security account; empty: the stack's own
@@ -126,6 +129,15 @@ const (
 )
 
 var languages = []Language{English, Korean}
+
+// Subjects is how the subjects of email are written that SNS sends.
+type Subjects string
+
+// The ways to write them.
+const (
+	ASCII Subjects = "ascii" // in English
+	UTF8  Subjects = "utf-8" // in the language of the notice
+)
 
 // Slack is where notices are posted, and where the bot token or the webhook's address is kept. It holds no secret.
 type Slack struct {
@@ -202,6 +214,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		TrustedAccounts:   parseTrusted(r.node("trustedAccounts")),
 		Owners:            parseOwners(r),
 		Notify:            parseNotify(r, hub),
+		Timezone:          parseTimezone(r),
 		BlastRadius:       read[int](r, "blastRadius"),
 		HoldDays:          read[int](r, "holdDays"),
 		CIS:               read[string](r, "cis"),
@@ -295,6 +308,18 @@ func parseOwners(r reader) Owners {
 	return owners
 }
 
+// parseTimezone reads the zone of times; empty means UTC.
+func parseTimezone(r reader) string {
+	name := read[string](r, "timezone")
+	if _, err := i18n.Zone(name); err != nil {
+		r.node("timezone").Faultf("%v", err)
+	}
+	if name == "UTC" {
+		return ""
+	}
+	return name
+}
+
 func parseNotify(r reader, hub string) Notify {
 	r.fields("notify")
 	emails := r.node("notify.emails")
@@ -303,6 +328,7 @@ func parseNotify(r reader, hub string) Notify {
 		Watchers: parseEmails(r.node("notify.watchers")),
 		SES:      parseSES(r, hub),
 		Language: read[Language](r, "notify.language"),
+		Subjects: read[Subjects](r, "notify.subjects"),
 		Slack:    parseSlack(r),
 		Chat:     r.node("notify.chat").Bool(),
 		Topic:    parseARN(r.node("notify.topic"), "sns"),

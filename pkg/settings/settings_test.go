@@ -40,7 +40,7 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 			Prefixes: map[string]string{},
 			Slack:    "slack",
 		},
-		Notify:      Notify{Language: English},
+		Notify:      Notify{Language: English, Subjects: ASCII},
 		BlastRadius: 10,
 		HoldDays:    7,
 		CIS:         control.DefaultCIS,
@@ -81,7 +81,8 @@ const whole = `{
 	"configRules": {"access-keys-rotated": ["key-age"]},
 	"assetBucket": "code-${AWS::Region}",
 	"tags": {"team": "platform"},
-	"notify": {"emails": ["on-call@example.com"], "language": "ko",
+	"timezone": "Asia/Seoul",
+	"notify": {"emails": ["on-call@example.com"], "language": "ko", "subjects": "utf-8",
 		"ses": {"sender": "warder@example.com", "configurationSet": "mail"},
 		"slack": {"channel": "C024BE91L", "secret": "warder/slack"}},
 	"administrators": ["role/deploy-*", "user/kim"],
@@ -119,8 +120,10 @@ func TestWhatIsSetIsRead(t *testing.T) {
 			Emails: []string{
 				"on-call@example.com",
 			}, SES: SES{Sender: "warder@example.com", ConfigurationSet: "mail"}, Language: Korean,
-			Slack: Slack{Channel: "C024BE91L", Secret: "warder/slack"},
+			Subjects: UTF8,
+			Slack:    Slack{Channel: "C024BE91L", Secret: "warder/slack"},
 		},
+		Timezone:         "Asia/Seoul",
 		BlastRadius:      10,
 		HoldDays:         7,
 		CIS:              control.DefaultCIS,
@@ -148,7 +151,7 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"a key that does not exist, naming those that do", `"runbooks"`, `"runbook"`,
 			[]string{
-				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, ` +
+				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, ` +
 					`holdDays, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
 					`assetBucket, ledgerKey, tags, controls`,
 			}},
@@ -217,10 +220,16 @@ func TestParseRefuses(t *testing.T) {
 			`"emails"`,
 			`"mails"`,
 			[]string{
-				`notify.mails: unknown field: known here are emails, watchers, ses, language, slack, chat, topic, topicKey`,
+				`notify.mails: unknown field: known here are emails, watchers, ses, language, subjects, slack, chat, topic, topicKey`,
 			},
 		},
 		{"a language without a catalogue", `"ko"`, `"kr"`, []string{`notify.language: "kr" is not one of en, ko`}},
+		{"a zone by its letters", `"Asia/Seoul"`, `"KST"`, []string{
+			`timezone: "KST" is no time zone: want an IANA name such as Asia/Seoul, or UTC`}},
+		{"the zone of whoever deploys", `"Asia/Seoul"`, `"Local"`, []string{
+			`timezone: "Local" is no time zone: want an IANA name such as Asia/Seoul, or UTC`}},
+		{"subjects in another encoding", `"utf-8"`, `"latin1"`, []string{
+			`notify.subjects: "latin1" is not one of ascii, utf-8`}},
 		{"a channel by its name", `C024BE91L`, `#security`,
 			[]string{
 				`notify.slack.channel: "#security" is not the id of a channel, as in C024BE91L: Slack shows it at the end of ` +
@@ -341,7 +350,7 @@ func TestParseRefuses(t *testing.T) {
 	"allowedNetworks": ["203.0.113.0/24", "2001:db8::/32"],`, `"hubRegion": 1, "allowedNetworks": ["x", ` +
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
-				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, blastRadius, holdDays, ` +
+				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, holdDays, ` +
 					`administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, ledgerKey, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,

@@ -3,7 +3,6 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/lazyregexp"
+	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -114,21 +114,13 @@ func (a Alarm) advice() i18n.Message {
 	return i18n.T("The description of the alarm in CloudWatch says what to do.")
 }
 
-// consoles are the addresses of the console, by partition
-// (https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html).
-var consoles = map[string]string{"aws": "console.aws.amazon.com", "aws-us-gov": "console.amazonaws-us-gov.com",
-	"aws-cn": "console.amazonaws.cn"}
-
 // console is the address of the alarm in the console, empty in a partition whose console is not known.
 func (a Alarm) console() string {
-	host := consoles[a.ARN.Partition]
+	host := notice.Console(a.ARN.Region)
 	if host == "" {
 		return ""
 	}
-	if a.ARN.Partition == "aws" {
-		host = a.ARN.Region + "." + host
-	}
-	return "https://" + host + "/cloudwatch/home?region=" + url.QueryEscape(a.ARN.Region) + "#alarmsV2:alarm/" + a.Name
+	return host + "/cloudwatch/home?region=" + a.ARN.Region + "#alarmsV2:alarm/" + a.Name
 }
 
 func (s *sheet) alarm(a Alarm) Post {
@@ -146,6 +138,7 @@ func (s *sheet) alarm(a Alarm) Post {
 	what.text(advice)
 	why := paragraph{}
 	why.fact(s.t("Before"), s.line(a.Before, 30))
+	why.date(s.t("When"), a.Changed, s)
 	post := Post{
 		Text:      fallback(head+title, advice),
 		Blocks:    append([]api.Block{header(head + title)}, what.all...),
@@ -157,7 +150,7 @@ func (s *sheet) alarm(a Alarm) Post {
 		link := api.NewRichTextSectionLinkElement(address, "CloudWatch", bold)
 		post.Details = append(post.Details, api.NewRichTextBlock("", section(link)))
 	}
-	about := s.small("CloudWatch", strings.TrimSpace(a.ARN.AccountID+" "+a.ARN.Region), s.moment(a.Changed))
+	about := s.small("CloudWatch", strings.TrimSpace(a.ARN.AccountID+" "+a.ARN.Region))
 	post.Details = append(post.Details, about...)
 	return post
 }

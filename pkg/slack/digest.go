@@ -1,13 +1,11 @@
 package slack
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
 	api "github.com/slack-go/slack"
 
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -31,14 +29,8 @@ func (s *sheet) digest(all []notice.Message) Post {
 	blocks := []api.Block{api.NewRichTextBlock("", list)}
 	short := max(s.field/12, 16)
 	for _, m := range all {
-		severity := strings.ToUpper(notice.Severity(cmp.Or(s.line(m.Severity, 20), "?")).In(string(s.language)))
-		line := fmt.Sprintf("%s · %s: %s", severity, s.capitalized(m.Kind.Describe()), s.line(m.Title, short))
-		if m.Subject != "" {
-			line += ", " + s.line(m.Subject, short)
-		}
-		if !m.Due.IsZero() {
-			line += fmt.Sprintf(" (%s: %s)", s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
-		}
+		m.Language = string(s.language)
+		line := s.line(m.Headline(), 2*short+20)
 		item := section(text(line, nil))
 		if notice.Member(m.OwnerSlack) {
 			item.Elements = append(item.Elements, text(" ", nil), api.NewRichTextSectionUserElement(m.OwnerSlack, nil))
@@ -59,7 +51,10 @@ func (s *sheet) digest(all []notice.Message) Post {
 	}
 	how := section(text(s.t("Full history:"), bold), text(" ", nil), text("make explain ID=…", code))
 	post.Details = append(post.Details, api.NewRichTextBlock("", how))
-	about := []string{strings.TrimSpace(first.Account + " " + first.Region), s.moment(first.Time)}
+	when := paragraph{}
+	when.date(s.t("When"), first.Time, s)
+	post.Details = append(post.Details, when.all...)
+	about := []string{strings.TrimSpace(first.Account + " " + first.Region)}
 	if s.cut {
 		about = append(about, s.t("shortened; explain shows everything"))
 	}

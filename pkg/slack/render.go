@@ -4,7 +4,6 @@ import (
 	"cmp"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -76,6 +75,9 @@ var signs = map[string]struct{ emoji, color string }{
 	"low":      {"🔵", "#4a90d9"},
 }
 
+// drill is the sign of what belongs to a drill, however severe it would be: nobody has to do anything.
+var drill = struct{ emoji, color string }{"⚪", "#8d8d8d"}
+
 // Render lays out a notice: what happened, then the changes, the facts, and the commands to copy, which are made from
 // the ids in it. Texts that are too long are cut, and the message says so.
 func Render(m notice.Message, language settings.Language) Post {
@@ -131,35 +133,41 @@ func (s *sheet) line(text string, limit int) string {
 
 func (s *sheet) notice(m notice.Message) Post {
 	sign, known := signs[m.Severity]
-	if !known {
+	switch {
+	case m.Drill != "":
+		sign = drill
+	case !known:
 		sign = signs["medium"]
 	}
-	severity := strings.ToUpper(notice.Severity(cmp.Or(s.line(m.Severity, 20), "?")).In(string(s.language)))
-	head := fmt.Sprintf("%s %s · %s: ", sign.emoji, severity, s.capitalized(m.Kind.Describe()))
-	title := s.line(m.Title, maxHeader-len(head))
-	post := Post{Text: fallback(head+title, m.Text), Color: sign.color}
+	m.Language = string(s.language)
+	title := s.line(sign.emoji+" "+m.Headline(), maxHeader)
+	state := s.plain(m.State().In(m.Language), s.field)
+	post := Post{Text: fallback(title, strings.TrimSpace(state+" "+m.Text)), Color: sign.color}
 	if m.Kind == notice.Changed || m.Kind == notice.Failure {
 		post.Broadcast = m.Severity == "high" || m.Severity == "critical"
 	}
 
 	what := paragraph{}
+	if m.Drill != "" {
+		what.strong(s.t("This is a drill: no action is needed."))
+	}
+	what.strong(state)
 	what.text(s.plain(m.Text, s.field))
 	what.fact(s.t("Resource"), s.line(m.Subject, 256))
 	what.owner(s.t("Owner"), m.OwnerSlack, s.line(m.Owner, 256))
-	post.Blocks = append([]api.Block{header(head + title)}, what.all...)
+	post.Blocks = append([]api.Block{header(title)}, what.all...)
 
 	post.Details = s.changes(m)
 	rest := paragraph{}
 	rest.fact(s.t("Not changed"), s.plain(m.UnchangedReason, s.field))
 	rest.fact(s.t("What to do"), s.plain(m.Advice, s.field))
-	if !m.Due.IsZero() {
-		rest.fact(s.t("Due"), i18n.Minute(m.Due).In(string(s.language)))
-	}
+	rest.date(s.t("When"), m.Time, s)
+	rest.date(s.t("Due"), m.Due, s)
 	for _, f := range first(s, m.Facts, s.items) {
 		rest.fact(s.line(f.Name, 60), s.line(f.Value, s.field/3))
 	}
 	post.Details = slices.Concat(post.Details, rest.all, s.commands(m), s.links(m))
-	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), s.moment(m.Time), m.Event}
+	about := []string{m.Control, strings.TrimSpace(m.Account + " " + m.Region), m.Event}
 	if s.cut {
 		about = append(about, s.t("shortened; explain shows everything"))
 	}
@@ -207,25 +215,16 @@ func (s *sheet) changes(m notice.Message) []api.Block {
 	return blocks
 }
 
+// commands are those of the notice, which it makes from its ids.
 func (s *sheet) commands(m notice.Message) []api.Block {
 	var elements []api.RichTextElement
-	add := func(label, command string) {
-		elements = append(elements, section(text(label, bold)), &api.RichTextPreformatted{
-			Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(s.line(command, 300), nil)},
-		})
-	}
-	switch undo := m.Command(); {
-	case !undo.Empty():
-		label := s.t("Undo:")
-		if m.Kind == notice.Undone {
-			label = s.t("Revoke this undo:")
-		}
-		add(label, undo.In(string(s.language)))
-	case m.Undo != "" && !strings.HasPrefix(m.Undo, "make "):
+	if m.Undo != "" && !strings.HasPrefix(m.Undo, "make ") {
 		elements = append(elements, section(text(s.line(m.Undo, 300), bold)))
 	}
-	if notice.ID(m.Finding) {
-		add(s.t("Full history:"), "make explain ID="+m.Finding)
+	for _, c := range m.Commands() {
+		elements = append(elements, section(text(c.Label, bold)), &api.RichTextPreformatted{
+			Type: api.RTEPreformatted, Elements: []api.RichTextSectionElement{text(strings.Join(c.Commands, "\n"), nil)},
+		})
 	}
 	if elements == nil {
 		return nil
@@ -248,6 +247,9 @@ func (s *sheet) links(m notice.Message) []api.Block {
 	}
 	if m.Runbook != "" {
 		add(s.t("Runbook"), m.Runbook, bold)
+	}
+	for _, r := range m.Links() {
+		add(r.Title, r.URL, bold)
 	}
 	for _, r := range first(s, m.References, s.items/4) {
 		add(r.Title, r.URL, nil)
@@ -293,6 +295,24 @@ func (p *paragraph) text(message string) {
 	}
 }
 
+// strong adds what is read first.
+func (p *paragraph) strong(message string) {
+	if message != "" {
+		p.line(len(message), text(message, bold))
+	}
+}
+
+// date adds a time, which Slack shows in the zone of each reader
+// (https://docs.slack.dev/reference/block-kit/blocks/rich-text-block#date-element-type); the zero time is none.
+func (p *paragraph) date(name string, at time.Time, s *sheet) {
+	if at.IsZero() {
+		return
+	}
+	fallback := i18n.Minute(at).In(string(s.language))
+	date := api.NewRichTextSectionDateElement(at.Unix(), "{date_num} {time}", nil, &fallback)
+	p.line(len(name)+len(fallback), text(name+": ", bold), date)
+}
+
 func (p *paragraph) fact(name, value string) {
 	if value != "" {
 		p.line(len(name)+len(value), text(cmp.Or(name, "?")+": ", bold), text(value, nil))
@@ -334,11 +354,3 @@ func plainText(content string) *api.TextBlockObject {
 // escape escapes the three characters that Slack interprets
 // (https://docs.slack.dev/messaging/formatting-message-text#escaping).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
-
-// moment formats a time to the second; the zero time is empty.
-func (s *sheet) moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return i18n.Moment(t).In(string(s.language))
-}

@@ -40,13 +40,14 @@ func sample(kind notice.Kind, severity string) notice.Message {
 		Event: "00000000-0000-4000-9000-000000000101",
 	}
 	change := notice.Change{ID: "abcdefghij-1", Kind: "managed user policy",
-		Text: "detach policy AdministratorAccess from alice", Status: "planned"}
+		Text: "detach policy AdministratorAccess from alice", Status: "planned",
+		Open: "alice still has policy AdministratorAccess"}
 	switch kind {
 	case notice.Alert:
 		m.UnchangedReason = "A quarantine of AWS's own is never detached."
 		return m
 	case notice.Changed, notice.Undone:
-		change.Text, change.Status = "detached policy AdministratorAccess from alice", "verified"
+		change.Text, change.Status, change.Open = "detached policy AdministratorAccess from alice", "verified", ""
 		m.Undo = `make undo ID=abcdefghij REASON="why"`
 	case notice.Warning, notice.Reminder:
 		m.Due = noon.AddDate(0, 0, 14)
@@ -194,7 +195,6 @@ var kinds = []notice.Kind{
 
 func TestRender_EveryKindAndSeverity(t *testing.T) {
 	for _, kind := range kinds {
-		lead := kind.Describe().String()
 		for severity, sign := range signs {
 			post := Render(sample(kind, severity), settings.English)
 			check(t, post)
@@ -202,9 +202,10 @@ func TestRender_EveryKindAndSeverity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lead = strings.ToUpper(lead[:1]) + lead[1:]
-			for _, want := range []string{sign.emoji + " " + strings.ToUpper(severity) + " · " + lead + ": ", sign.color,
-				"make explain ID=abcdefghij", "U024BE7LH"} {
+			m := sample(kind, severity)
+			for _, want := range []string{
+				sign.emoji + " " + m.Headline(), m.State().String(), sign.color, "make explain ID=abcdefghij", "U024BE7LH",
+			} {
 				if !strings.Contains(string(data), want) {
 					t.Errorf("%s, %s: no %q in %s", kind, severity, want, data)
 				}
@@ -259,7 +260,7 @@ func TestRender_LongTextsAreCut(t *testing.T) {
 		}
 		digest := RenderDigest(slices.Repeat([]notice.Message{huge(filler)}, MaxDigest), settings.Korean)
 		check(t, digest)
-		if lines := strings.Count(string(indented(t, digest)), `"user_id"`) + strings.Count(string(indented(t, digest)), " · "); lines < MaxDigest {
+		if lines := strings.Count(string(indented(t, digest)), `"text": "[`); lines < MaxDigest {
 			t.Errorf("%q: of %d notices %d have a line", filler, MaxDigest, lines)
 		}
 		check(t, RenderUnverified(strings.Repeat(filler, 10_000), 10_000, time.Hour, settings.English))
@@ -381,7 +382,7 @@ func FuzzRender(f *testing.F) {
 // Nothing that Warder words itself is left in English.
 func TestRender_Korean(t *testing.T) {
 	latin := regexp.MustCompile(`[A-Za-z]{2,}`)
-	names := regexp.MustCompile(`Warder|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
+	names := regexp.MustCompile(`Warder|warder (?:undo|explain)|--id|--reason|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
 	for _, kind := range kinds {
 		for severity := range signs {
 			m := sample(kind, severity)
@@ -389,7 +390,10 @@ func TestRender_Korean(t *testing.T) {
 				"가", "2222222222", "1"
 			m.Facts, m.References, m.Event, m.Region = nil, nil, "", ""
 			for i := range m.Changes {
-				m.Changes[i].ID, m.Changes[i].Text, m.Changes[i].Reason = "1", "가", "가"
+				c := &m.Changes[i]
+				if c.ID, c.Text, c.Reason = "1", "가", "가"; c.Open != "" {
+					c.Open = "가"
+				}
 			}
 			for range 30 {
 				m.Changes = append(m.Changes, notice.Change{ID: "1", Text: "가"})

@@ -176,11 +176,14 @@ func (s *Server) keep(p payload) (Message, error) {
 
 // element is any part of a message.
 type element struct {
-	Type     string          `json:"type"`
-	Text     json.RawMessage `json:"text"`
-	Elements []element       `json:"elements"`
-	User     string          `json:"user_id"`
-	URL      string          `json:"url"`
+	Type      string          `json:"type"`
+	Text      json.RawMessage `json:"text"`
+	Elements  []element       `json:"elements"`
+	User      string          `json:"user_id"`
+	Fallback  string          `json:"fallback"` // of a date
+	Format    string          `json:"format"`
+	Timestamp int64           `json:"timestamp"`
+	URL       string          `json:"url"`
 }
 
 // lines is a block as text: what is to be copied after a dollar sign, lists with dashes.
@@ -239,6 +242,10 @@ func (m *Message) rich(e element, mark string) ([]string, error) {
 		case "user":
 			m.Mentions = append(m.Mentions, part.User)
 			words = "@" + part.User
+		case "date":
+			if words = part.Fallback; words == "" || part.Format == "" || part.Timestamp == 0 {
+				return nil, errors.New("invalid_blocks")
+			}
 		case "text", "link":
 			if err := json.Unmarshal(part.Text, &words); err != nil || words == "" {
 				return nil, errors.New("invalid_blocks")

@@ -451,6 +451,7 @@ func common(f settings.Function) string {
 	return settings.Function{
 		Parameters: json.RawMessage("{}"), AllowedNetworks: f.AllowedNetworks, Owners: f.Owners, BlastRadius: f.BlastRadius,
 		TrustedAccounts: f.TrustedAccounts, HoldDays: f.HoldDays, Runbooks: f.Runbooks, Language: f.Language,
+		Timezone: f.Timezone, Subjects: f.Subjects,
 	}.Env()[settings.Variable]
 }
 

@@ -44,8 +44,8 @@ var phrase = regexp.MustCompile(`\b[A-Za-z][a-z']+(?: [a-z']{2,})+`)
 
 var hangul = regexp.MustCompile(`\p{Hangul}`)
 
-// command matches a command of the AWS CLI.
-var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*`)
+// command matches a command of the AWS CLI, and those that a notice has.
+var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*|  make (undo|explain) ID=.*|  warder (undo|explain) --id .*`)
 
 // korean handles the events with notices in Korean: they are the same notices, all of their words are
 // Korean, and none is left over in English but what came with the scenario and what errors say.
@@ -63,7 +63,7 @@ func (h *harness) korean(t *testing.T, s scenario, english *fixture) {
 		t.Errorf("other notices or subject lines than in English (-English +Korean):\n%s", diff)
 	}
 	for _, m := range korean.sent {
-		texts := []string{m.Title, m.Text, m.UnchangedReason, m.Advice, m.Email(), m.SMS()}
+		texts := []string{m.Title, m.Headline(), m.Text, m.UnchangedReason, m.Advice, m.Email(), m.SMS()}
 		for _, f := range m.Facts {
 			texts = append(texts, f.Name)
 		}
@@ -121,7 +121,7 @@ func (w *fixture) compareEmails(t *testing.T, section string) {
 	t.Helper()
 	var b strings.Builder
 	for _, m := range w.sent {
-		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Line(), m.Email())
+		fmt.Fprintf(&b, "Subject: %s\n\n%s\n", m.Headline(), m.Email())
 	}
 	if slices.ContainsFunc(w.archive.Files, func(f txtar.File) bool { return f.Name == section }) {
 		w.golden(t, section, b.String())

@@ -345,7 +345,7 @@ func (w *fixture) play() string {
 		}
 		for _, m := range w.sent[sent:] {
 			fmt.Fprintf(&b, "  notice %s, %s, to %s: %s\n", m.Kind, m.Severity, cmp.Or(m.Owner, "the topic"), m.Line())
-			for _, line := range []string{m.Text, m.UnchangedReason, m.Advice} {
+			for _, line := range []string{m.State().String(), m.Text, m.UnchangedReason, m.Advice} {
 				if line != "" {
 					fmt.Fprintf(&b, "    %s\n", line)
 				}

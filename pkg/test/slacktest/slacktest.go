@@ -62,11 +62,13 @@ func Faults(message []byte) []string {
 			switch {
 			case kind == "user" && !notice.Member(id):
 				fault("mentions %q", id)
+			case kind == "date" && (object["fallback"] == "" || object["timestamp"] == 0.0 || object["format"] == ""):
+				fault("a date without a time, a format or a text for who cannot show it: %v", object)
 			case kind == "link" && (!strings.HasPrefix(address, "https://") || strings.ContainsAny(address, "<>| ")):
 				fault("links to %q", address)
 			case !isText && !slices.Contains(
-				[]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user"},
-				kind):
+				[]string{"header", "context", "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted", "user",
+					"date"}, kind):
 				fault("an object of type %q", kind)
 			}
 			if !isText {
