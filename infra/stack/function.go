@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -191,7 +192,8 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 		}
 		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn(), Input: input}
 		made := newRule(scope, id, rule, target, h.Undelivered)
-		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
+		bus, _ := rule.EventBusName.(*string)
+		h.mayStart(scope, id, f, bus, made)
 	}
 	for i, p := range patterns(c, h.props.Settings) {
 		if p.own() {
@@ -212,8 +214,20 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 		description, input = c.Title, jsii.String(scheduledInput)
 	}
 	add("Schedule", awsevents.CfnRuleProps{
-		Description: jsii.String(description), ScheduleExpression: jsii.String(c.Schedule), State: jsii.String(enabled),
+		Description: jsii.String(description), ScheduleExpression: jsii.String(schedule(c)), State: jsii.String(enabled),
 	}, input)
+}
+
+// schedule is when a function starts by itself. What is to start once a day, at whatever time, has a minute of its own,
+// the same in every deployment: rules with a rate start together, at a time that each update sets anew, and all their
+// notices with them. SNS suspends an email subscription that gets more than ten messages a second.
+// https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns
+func schedule(c control.Control) string {
+	if c.Schedule != "rate(1 day)" {
+		return c.Schedule
+	}
+	minute := crc32.ChecksumIEEE([]byte(c.ID)) % (24 * 60)
+	return fmt.Sprintf("cron(%d %d * * ? *)", minute%60, minute/60)
 }
 
 // heartbeat is the pattern of the events that the daily check puts on the bus of every region.
@@ -226,7 +240,7 @@ func (h *Hub) addHeartbeat(scope constructs.Construct, c control.Control, f awsl
 		rule := listen(h.Stack, bus, c.Title+": an event that has to arrive", withReads, heartbeat)
 		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn()}
 		made := newRule(scope, id, rule, target, h.Undelivered)
-		mayInvoke(scope, id+"Permission", f, "events", made.AttrArn())
+		h.mayStart(scope, id, f, bus, made)
 	}
 	add("Heartbeat", nil)
 	if len(h.props.Settings.Regions) > 0 {
@@ -269,6 +283,22 @@ func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
 	target.DeadLetterConfig = &awsevents.CfnRule_DeadLetterConfigProperty{Arn: undelivered.QueueArn()}
 	rule.Targets = &[]any{&target}
 	return awsevents.NewCfnRule(scope, jsii.String(id), &rule)
+}
+
+// mayStart allows a rule to start the function. On Warder's own bus one permission is for all rules: a stack has at most
+// 500 resources, and whoever puts a rule on that bus is reported.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+func (h *Hub) mayStart(scope constructs.Construct, id string, f awslambda.Function, bus *string,
+	rule awsevents.CfnRule,
+) {
+	const onBus = "BusPermission"
+	if bus == nil {
+		mayInvoke(scope, id+"Permission", f, "events", rule.AttrArn())
+	} else if scope.Node().TryFindChild(jsii.String(onBus)) == nil {
+		mayInvoke(scope, onBus, f, "events", h.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String(settings.Product + "/*"),
+		}))
+	}
 }
 
 // mayInvoke allows a service to invoke the function for one of its resources.
