@@ -6,7 +6,6 @@ package explain
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/exemption"
-	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -87,11 +85,6 @@ type Limit struct {
 	Event  string    `json:"event,omitempty"` // the key of the event that was notified
 }
 
-//go:embed ko.json
-var korean []byte
-
-func init() { i18n.Register("ko", korean) }
-
 // Reader answers for one account.
 type Reader struct {
 	Ledger *ledger.Ledger
@@ -100,8 +93,6 @@ type Reader struct {
 	Now    func() time.Time
 	// Mail says that notices are mailed: the ledger has what became of each.
 	Mail bool
-	// Language is that of the text, as an ISO 639-1 code; empty means English.
-	Language string
 }
 
 // Explain answers the request. A request that is not understood gets an error that says what is.
@@ -133,19 +124,16 @@ type answerer struct {
 	answer Answer
 }
 
-// maxLine is longer than any line of Warder's own, in bytes.
-const maxLine = 8000
+// maxWords is longer than any text of Warder's own, in bytes.
+const maxWords = 4000
 
-// addLine adds a line, indented so far. What goes into it comes from the account, the ledger and the request: it stays
-// in its line, and steers no terminal.
-func (t *answerer) addLine(indent int, m i18n.Message) {
-	fmt.Fprintf(&t.text, "%s%s\n", strings.Repeat(" ", indent), notice.Plain(m.In(t.Language), maxLine))
-}
-
-// addParagraph adds a line after an empty one.
-func (t *answerer) addParagraph(m i18n.Message) {
-	t.text.WriteString("\n")
-	t.addLine(0, m)
+// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in its line, and
+// steers no terminal.
+func (t *answerer) addLine(format string, args ...any) {
+	for i, arg := range args {
+		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
+	}
+	fmt.Fprintf(&t.text, format+"\n", args...)
 }
 
 func (t *answerer) explainKey(ctx context.Context, key string) error {
@@ -176,31 +164,27 @@ func (t *answerer) explainKey(ctx context.Context, key string) error {
 			return fmt.Errorf("get last use of access key %s: %w", hint, err)
 		}
 	}
-	if about := i18n.T("Access key %s", hint); user == "" {
-		t.addLine(0, about)
-	} else {
-		t.addLine(0, i18n.T("%s of %s", about, user))
-	}
+	t.addLine("Access key %s%s", hint, within(" of ", user, ""))
 	status, err := t.status(ctx, user, id)
 	if err != nil {
 		return err
 	}
 	switch {
 	case status != "":
-		t.addLine(0, i18n.T("Now: %s.", keyStatus(status)))
+		t.addLine("Now: %s.", strings.ToLower(status))
 	case user == "" && last4:
-		t.addLine(0, i18n.T("Now: this account has no such key, as far as can be seen by its last four characters in the "+
-			"ledger; give the whole id."))
+		t.addLine("Now: this account has no such key, as far as can be seen by its last four characters in the ledger; " +
+			"give the whole id.")
 	case user == "":
-		t.addLine(0, i18n.T("Now: this account has no such key, as far as can be seen by its id."))
+		t.addLine("Now: this account has no such key, as far as can be seen by its id.")
 	default:
-		t.addLine(0, i18n.T("Now: it does not exist any more."))
+		t.addLine("Now: it does not exist any more.")
 	}
 	made := t.addEntries(ctx, found, mine)
 	if (status == change.Inactive || status == "" && user != "") && !made {
-		t.addLine(0, i18n.Sentences(i18n.T("Not by Warder: none of its changes caused this."), seen(found)))
+		t.addLine("Not by Warder: none of its changes caused this.%s", seen(found))
 	} else if len(found) == 0 {
-		t.addLine(0, i18n.T("Warder has done nothing about it."))
+		t.addLine("Warder has done nothing about it.")
 	}
 	t.addCases(cases)
 	return t.addExemption(ctx, user)
@@ -246,7 +230,7 @@ func (t *answerer) explainUser(ctx context.Context, user string) error {
 		return err
 	}
 	for _, id := range former {
-		t.addParagraph(i18n.T("Another user had the name %s before. Full history: make explain USER=%s", user, id))
+		t.addLine("\nAnother user had the name %s before. Full history: make explain USER=%s", user, id)
 	}
 	return nil
 }
@@ -273,20 +257,16 @@ func (t *answerer) explainOne(ctx context.Context, book owner.Book, id, name str
 	if err != nil {
 		return err
 	}
-	who := i18n.T("IAM user %s", cmp.Or(name, contact.Name, id))
-	if id != "" {
-		who = i18n.T("%s (%s)", who, id)
-	}
-	t.addLine(0, who)
+	t.addLine("IAM user %s%s", cmp.Or(name, contact.Name, id), within(" (", id, ")"))
 	switch contact.Name {
 	case name:
 	case "":
-		t.addLine(0, i18n.T("Now: it does not exist."))
+		t.addLine("Now: it does not exist.")
 	default:
-		t.addLine(0, i18n.T("Now: its name is %s.", contact.Name))
+		t.addLine("Now: its name is %s.", contact.Name)
 	}
 	if !t.addEntries(ctx, found, func(change.Change) bool { return true }) {
-		t.addLine(0, i18n.Sentences(i18n.T("Warder has changed nothing about it that is in force."), seen(found)))
+		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
 	}
 	t.addCases(cases)
 	if err := t.addLimits(ctx, id, name, contact.Name); err != nil {
@@ -303,10 +283,10 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	mine := func(c change.Change) bool { return c.Target == arn }
 	found := slices.DeleteFunc(all,
 		func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
-	t.addLine(0, i18n.T("Policy %s", arn))
+	t.addLine("Policy %s", arn)
 	if !t.addEntries(ctx, found, mine) {
-		t.addLine(0, i18n.Sentences(i18n.T("Warder has changed nothing about it that is in force: what else became of it is "+
-			"not by Warder."), seen(found)))
+		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s",
+			seen(found))
 	}
 	t.addCases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
 	return nil
@@ -319,11 +299,10 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 		return err
 	}
 	if !found || single && !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.ID == id }) {
-		t.addLine(0, i18n.T("Action %s", id))
-		t.addLine(0, i18n.T("The ledger has none of that id. Notices name the id in square brackets."))
+		t.addLine("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
 		return nil
 	}
-	t.addLine(0, about(i18n.T("Action %s", id), e.Subject))
+	t.addLine("Action %s%s", id, within(", about ", e.Subject, ""))
 	t.addEntries(ctx, []ledger.Entry{e}, func(change.Change) bool { return true })
 	return nil
 }
@@ -331,52 +310,44 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 // addEntries adds the entries and reports whether one of their changes is in force.
 func (t *answerer) addEntries(ctx context.Context, found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
-		t.addParagraph(i18n.Join("  ", i18n.Minute(e.At), about(i18n.T("%s: %s", e.Control, e.Title), e.Subject)))
+		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, within(", about ", e.Subject, ""))
 		if !e.By.IsZero() {
-			t.addLine(4, i18n.T("requested by %s: %s", e.By.Describe(), e.Reason))
+			t.addLine("    requested by %s: %s", e.By, e.Reason)
 		} else {
-			t.addLine(4, i18n.Literal(e.Text))
+			t.addLine("    %s", e.Text)
 		}
 		for _, s := range e.Steps {
 			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason,
 				At: s.At, Event: e.Run}
-			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone)
+			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone).String()
 			switch {
 			case s.Status.Made():
 				inForce = inForce || mine(s.Change)
 				a.Undo = remediation.UndoCommand(t.Kinds, s)
-				t.addLine(4, i18n.Join("  ", words,
-					i18n.T("[%s]; undo: %s", s.ID, i18n.Or(i18n.Literal(a.Undo), i18n.T("impossible")))))
+				t.addLine("    %s  [%s]; undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
 			case s.Status == ledger.Undone:
-				t.addLine(4, i18n.Join("  ", words, i18n.T("[%s], reverted by %s", s.ID, s.Undo)))
+				t.addLine("    %s  [%s], reverted by %s", words, s.ID, s.Undo)
 			default:
+				when := ""
 				if s.Status == ledger.Pending && !e.Due.IsZero() {
-					words = i18n.T("%s, due %s", words, i18n.Minute(e.Due))
+					when = ", due " + clock(e.Due)
 				}
-				step := i18n.Join("  ", i18n.T("%s: %s", statuses[s.Status], words), i18n.Literal("["+s.ID+"]"))
-				if s.Reason != "" {
-					step = i18n.T("%s (%s)", step, s.Reason)
-				}
-				t.addLine(4, step)
+				t.addLine("    %s: %s%s  [%s]%s", statuses[s.Status], words, when, s.ID, within(" (", s.Reason, ")"))
 			}
 			t.answer.Actions = append(t.answer.Actions, a)
 		}
 		if e.UnchangedReason != "" {
-			t.addLine(4, i18n.T("not changed: %s", e.UnchangedReason))
+			t.addLine("    not changed: %s", e.UnchangedReason)
 		}
 		if e.Actor != "" && e.By.IsZero() {
-			t.addLine(4, i18n.T("caused by %s", e.Actor))
+			t.addLine("    caused by %s", e.Actor)
 		}
 		for _, n := range e.Notifications {
-			t.addLine(4, i18n.T("published for %s (%s) on %s", recipient(n.Owner), kind(n.Kind), i18n.Minute(n.At)))
+			t.addLine("    published for %s (%s) on %s", cmp.Or(n.Owner, "the topic"), n.Kind, clock(n.At))
 		}
 		t.addMails(ctx, e.ID)
 		if e.Run != "" {
-			because := i18n.T("because of event %s", e.Run)
-			if e.Event != "" {
-				because = i18n.T("%s (%s)", because, e.Event)
-			}
-			t.addLine(4, because)
+			t.addLine("    because of event %s%s", e.Run, within(" (", e.Event, ")"))
 		}
 	}
 	return inForce
@@ -389,12 +360,12 @@ func (t *answerer) addMails(ctx context.Context, entry string) {
 	}
 	mailed, err := t.Ledger.Mailed(ctx, entry)
 	if err != nil {
-		t.addLine(4, i18n.T("what became of its mails cannot be read: %s", i18n.Error(err)))
+		t.addLine("    what became of its mails cannot be read: %v", err)
 	}
 	for _, m := range mailed {
-		t.addLine(4, i18n.T("notified %s by mail (%s) on %s", m.Address, kind(m.Kind), i18n.Minute(m.At)))
+		t.addLine("    notified %s by mail (%s) on %s", m.Address, m.Kind, clock(m.At))
 		if !m.Back.IsZero() {
-			t.addLine(4, i18n.T("bounced: that mail came back on %s (%s)", i18n.Minute(m.Back), m.Why))
+			t.addLine("    bounced: that mail came back on %s (%s)", clock(m.Back), m.Why)
 		}
 	}
 }
@@ -409,14 +380,14 @@ func (t *answerer) addCases(cases []ledger.Case) {
 			continue
 		}
 		for _, due := range c.Changes {
-			when, notified := i18n.T("on %s", i18n.Minute(c.Due)), i18n.T("its owner is not notified yet")
+			when, notified := "on "+clock(c.Due), "its owner is not notified yet"
 			if c.Urgent && !t.Now().Before(c.Due) {
-				when = i18n.T("at the next sweep")
+				when = "at the next sweep"
 			}
 			if !c.Notified.IsZero() {
-				notified = i18n.T("%s was notified on %s", recipient(c.Owner), i18n.Minute(c.Notified))
+				notified = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Notified))
 			}
-			t.addParagraph(i18n.T("Due %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), notified))
+			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), notified)
 		}
 	}
 }
@@ -434,11 +405,11 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 		e, fault := exemption.Parse(text, now)
 		switch {
 		case fault != nil:
-			t.addParagraph(i18n.T("Invalid exemption: %s.", i18n.Error(fault)))
+			t.addLine("\nInvalid exemption: %v.", fault)
 		case e.DaysLeft(now) < 0:
-			t.addParagraph(i18n.T("The exemption of %s is over: %s.", user, e.Describe()))
+			t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
 		default:
-			t.addParagraph(i18n.T("%s is %s.", user, e.Describe()))
+			t.addLine("\n%s is %s.", user, e.Describe())
 		}
 	}
 	return nil
@@ -455,14 +426,12 @@ func (t *answerer) addLimits(ctx context.Context, names ...string) error {
 		limit := Limit{About: strings.Join(l.About, " "), Until: l.Until, Event: l.Run}
 		if h := l.Hold; h != nil {
 			limit.By, limit.Reason, limit.Action = h.By.String(), h.Reason, h.Action
-			held := i18n.T("On hold until %s: %s. Reverted by %s: %s", i18n.Minute(l.Until), limit.About, h.By.Describe(),
-				limit.Reason)
-			t.addParagraph(i18n.Join("  ", held, i18n.Literal("["+limit.Action+"]")))
+			t.addLine("\nOn hold until %s: %s. Reverted by %s: %s  [%s]", clock(l.Until), limit.About, limit.By, limit.Reason,
+				limit.Action)
 		} else {
 			limit.By, limit.About = l.About[0], strings.Join(l.About[1:], " ")
-			what := i18n.Join(": ", i18n.Literal(limit.By), i18n.Literal(limit.About))
-			t.addParagraph(i18n.T("Notified, and until %s not again: %s, because of event %s", i18n.Minute(l.Until), what,
-				limit.Event))
+			t.addLine("\nNotified, and until %s not again: %s%s, because of event %s", clock(l.Until), limit.By,
+				within(": ", limit.About, ""), limit.Event)
 		}
 		t.answer.Limits = append(t.answer.Limits, limit)
 	}
@@ -481,48 +450,27 @@ func mentions(e ledger.Entry, what string) bool {
 }
 
 // seen says whether the alerts show who did something.
-func seen(found []ledger.Entry) i18n.Message {
+func seen(found []ledger.Entry) string {
 	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
-		return i18n.T("Warder saw what is reported above.")
+		return " Warder saw what is reported above."
 	}
-	return i18n.T("Warder saw nobody do it.")
+	return " Warder saw nobody do it."
 }
 
-var statuses = map[ledger.Status]i18n.Message{
-	ledger.Observed: i18n.T("would have in enforce"), ledger.Pending: i18n.T("announced"), ledger.Held: i18n.T("on hold"),
-	ledger.Skipped: i18n.T("not applied"), ledger.Failed: i18n.T("failed"), ledger.Planned: i18n.T("planned"),
+var statuses = map[ledger.Status]string{
+	ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "on hold",
+	ledger.Skipped: "not applied", ledger.Failed: "failed", ledger.Planned: "planned",
 }
 
-// keyStatus is the status of an access key, in words.
-func keyStatus(status string) i18n.Message {
-	switch status {
-	case change.Active:
-		return i18n.T("active")
-	case change.Inactive:
-		return i18n.T("inactive")
+// within is the text with something before and after it, empty if the text is.
+func within(before, text, after string) string {
+	if text == "" {
+		return ""
 	}
-	return i18n.Literal(strings.ToLower(status))
+	return before + text + after
 }
 
-// kinds are what notices of each kind were about.
-var kinds = map[notice.Kind]i18n.Message{
-	notice.Alert: i18n.T("alert"), notice.WouldChange: i18n.T("would_change"), notice.Changed: i18n.T("changed"),
-	notice.Warning: i18n.T("warning"), notice.Reminder: i18n.T("reminder"), notice.Fixed: i18n.T("fixed"),
-	notice.Held: i18n.T("held"), notice.Undone: i18n.T("undone"), notice.Failure: i18n.T("failed"),
-}
-
-func kind(k notice.Kind) i18n.Message { return i18n.Or(kinds[k], i18n.Literal(string(k))) }
-
-// about is the line with whom it is about, if that is known.
-func about(line i18n.Message, subject string) i18n.Message {
-	if subject == "" {
-		return line
-	}
-	return i18n.T("%s, about %s", line, subject)
-}
-
-// recipient is the owner, or else who reads the topic.
-func recipient(owner string) i18n.Message { return i18n.Or(i18n.Literal(owner), i18n.T("the topic")) }
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 // denied reports whether IAM refuses to say whose a key is, as it does for keys of other accounts.
 func denied(err error) bool {

@@ -101,7 +101,6 @@ func table() []trial {
 		stacks,
 		trails,
 		recorders,
-		shares,
 	)
 }
 
@@ -126,7 +125,6 @@ func start() fakeaws.State {
 		maps.Copy(s.Queues, with.Queues)
 		maps.Copy(s.Trails, with.Trails)
 		maps.Copy(s.Recorders, with.Recorders)
-		maps.Copy(s.Shares, with.Shares)
 	}
 	return s
 }
