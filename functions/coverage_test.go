@@ -90,8 +90,9 @@ func rules(id string) string {
 }
 
 // fewNames is how many operations a service has that shares a rule with others, and maxShared how many characters of
-// names such a rule gets: in other regions each of its services has a pattern with all of them.
-const fewNames, maxShared = 3, 300
+// names such a rule gets: in other regions each of its services has a pattern with all of them. The fewer rules, the
+// better: each is four resources where there are regions, and CloudFormation takes 500 in a stack.
+const fewNames, maxShared = 6, 500
 
 // chunks are the names, quoted, in as many parts as fit a rule each.
 func chunks(names []string) iter.Seq[[]string] {

@@ -47,13 +47,13 @@ func (p *planner) assess(
 			User: user, Title: i18n.T("Stale access key"),
 			Text: i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.",
 				change.KeyHint(k.ID), user, age, allowed),
-			Facts: remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()),
+			Facts: append(remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()), k.Instead()),
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},
 			Handling: remediation.Handling{Due: k.Created.Add(p.maxAge + time.Second)},
 			Advice: i18n.T("Create a new access key, switch over everything that uses the old one, then delete the old " +
-				"one. Better: use a role, which needs no key."),
+				"one. Better: do without a key."),
 		}
 	}
 	return accesskey.OneKeyPerUser(found, keys, now, i18n.T("Access key will soon be stale")), nil

@@ -19,6 +19,7 @@ var Tool = handler.Tool[explain.Request, explain.Answer]{
 	New: func(s handler.Setup) (func(context.Context, explain.Request) (explain.Answer, error), error) {
 		return explain.Reader{
 			Ledger: s.Ledger, Kinds: s.Kinds, API: s.IAM, Now: s.Now, Mail: s.Settings.Reach.Mail,
+			Language: string(s.Settings.Language),
 		}.Explain, nil
 	},
 }

@@ -134,12 +134,12 @@ func (p *planner) rotate(c change.Change, old accesskey.Key, now time.Time) reme
 		Title: i18n.T("New access key"),
 		Text: i18n.T("%s is tagged %s, so it gets a new access key. Access key %s is %d days old; it is stale at %d days.",
 			c.Subject, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: remediation.Facts(
+		Facts: append(remediation.Facts(
 			i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
 			i18n.T("Secret"), i18n.T("%s (AWS adds a hyphen and six characters)", where.String()),
 			i18n.T("Read it as %s", c.Subject), i18n.Literal("aws secretsmanager get-secret-value --region "+p.hub.Region+
 				" --secret-id "+name+" --query SecretString --output text"),
-		),
+		), old.Instead()),
 		Changes: []change.Change{c}, Handling: remediation.Handling{Consent: tag},
 		Advice: i18n.T("Once it exists, read the new key with the command in this notice and with access key %s: only %s "+
 			"can read it. Switch over everything that uses the old key, then delete the old key, which this control does not "+
@@ -162,8 +162,8 @@ func (p *planner) full(user string, old, other accesskey.Key, now time.Time) rem
 		User: user, Title: i18n.T("No room for a new access key"), Severity: control.Medium,
 		Text: i18n.T("%s is tagged %s and already has two access keys. Access key %s is %d days old; it is stale at %d days.",
 			user, tag, hint, p.age(old, now), int(p.maxAge/accesskey.Days(1))),
-		Facts: remediation.Facts(i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
-			i18n.T("Second key"), state),
+		Facts: append(remediation.Facts(i18n.T("Old key is stale on"), i18n.Day(old.Created.Add(p.maxAge)),
+			i18n.T("Second key"), state), old.Instead()),
 		UnchangedReason: i18n.T("No new key is created: IAM allows two per user."),
 		Advice:          advice,
 		Handling:        remediation.Handling{Once: remediation.Once{Key: "full", For: remediation.Weekly}},

@@ -79,6 +79,16 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 	all["as"] = scriptCommand{"KEY aws …", 3, func(sc script, args []string) (string, error) {
 		return sc.call(sc.account.URL, args[0], args[2:])
 	}}
+	all["timed"] = scriptCommand{"COMMAND…, prints how long it and what it starts take", 1, func(sc script,
+		args []string) (string, error) {
+		begin := time.Now()
+		out, err := run(args[0], sc.TestScript, args[1:])
+		if err == nil {
+			err = sc.account.Idle(sc.ctx)
+		}
+		sc.say("all of that took %.1f seconds", time.Since(begin).Seconds())
+		return out, err
+	}}
 	all["quiet"] = scriptCommand{"COMMAND…", 1, func(sc script, args []string) (string, error) {
 		defer func(before bool) { sc.silent = before }(sc.silent)
 		sc.silent = true

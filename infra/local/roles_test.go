@@ -164,7 +164,9 @@ var inEveryRegion = []string{
 	"cloudtrail:PutEventSelectors", "cloudtrail:StartLogging", "cloudtrail:StopLogging", "cloudtrail:UpdateTrail",
 	"cloudwatch:DescribeAlarms", "config:DescribeConfigurationRecorderStatus", "config:StartConfigurationRecorder",
 	"config:StopConfigurationRecorder", "events:DescribeRule", "events:ListTargetsByRule", "sqs:GetQueueAttributes",
-	"ssm:TerminateSession",
+	"rds:DescribeDBClusterSnapshotAttributes", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBSnapshotAttributes",
+	"rds:DescribeDBSnapshots", "rds:ListTagsForResource", "rds:ModifyDBClusterSnapshotAttribute",
+	"rds:ModifyDBSnapshotAttribute", "ssm:TerminateSession",
 }
 
 // anyMetric reports whether the call reads metrics: the simulator takes that for a call on a dataset, which IAM does
@@ -182,6 +184,9 @@ func elsewhere(call iamsim.Request) []iamsim.Request {
 	if parts[4] == "" { // the ARN of a bucket does not say whose it is
 		there.Context = maps.Clone(call.Context)
 		there.Context["aws:ResourceAccount"] = another
+		if _, owned := there.Context["ec2:Owner"]; owned {
+			there.Context["ec2:Owner"] = another
+		}
 		return []iamsim.Request{there}
 	}
 	account := slices.Clone(parts)
@@ -441,6 +446,8 @@ func (r role) needless(t *testing.T, q *inquiry, f *faults) {
 // everywhere are resources in a role that are all there are of their kind, so that * would not be wider.
 var everywhere = map[string]string{
 	"arn:aws:s3:::*":            "a bucket's ARN has no account; the condition has",
+	"arn:aws:ec2:*::image/*":    "an image's ARN has no account; the condition has",
+	"arn:aws:ec2:*::snapshot/*": "a snapshot's ARN has no account; the condition has",
 	"arn:aws:iam::*:root":       "the root user of any member account; the condition says what for",
 	"arn:aws:iam::aws:policy/*": "AWS's policies are the same in every account",
 }

@@ -79,7 +79,7 @@ func TestScenarios_EventsAreDelivered(t *testing.T) {
 // putStory puts a scenario's event where it comes from: one of a drill is no service's, and goes over the
 // stack's own bus.
 func putStory(ctx context.Context, rules *eventbridge.Bus, e eventfile.Event) ([]eventbridge.Match, error) {
-	if e.Source != typed.Drilled {
+	if e.Source != typed.Drilled && e.Source != typed.People {
 		return rules.Put(ctx, e)
 	}
 	results, err := rules.PutEntries(ctx, []eventbridge.Entry{{Event: e, Bus: settings.Product}})

@@ -36,6 +36,7 @@ const (
 	bounds    = "require-permissions-boundary"
 	rotates   = "rotate-access-key"
 	undoes    = "undo"
+	unshares  = "unshare-snapshot"
 	forwards  = "Forward" // the roles of the region stacks
 )
 
@@ -54,6 +55,8 @@ func task(name string) map[string]string {
 func viaKey(service string) map[string]string {
 	return map[string]string{"kms:ViaService": service + ".us-east-1.amazonaws.com"}
 }
+
+func ownedByEC2(account string) map[string]string { return map[string]string{"ec2:Owner": account} }
 
 func ownedBy(account string) map[string]string {
 	return map[string]string{"aws:ResourceAccount": account}
@@ -198,6 +201,23 @@ var tempting = []temptation{
 		policyARN(keyQuarantine), nil,
 	},
 	{"allow short passwords", "iam:UpdateAccountPasswordPolicy", "*", nil, nil},
+
+	// To take data out.
+	{
+		"share a disk", "ec2:ModifySnapshotAttribute", "arn:aws:ec2:us-east-1::snapshot/snap-0123456789abcdef0",
+		ownedByEC2(mine), []string{undoes, unshares},
+	},
+	{
+		"share a machine", "ec2:ModifyImageAttribute", "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0",
+		ownedByEC2(mine), []string{undoes, unshares},
+	},
+	{
+		"share a database", "rds:ModifyDBSnapshotAttribute", "arn:aws:rds:us-east-1:123456789012:snapshot:customers", nil,
+		[]string{undoes, unshares},
+	},
+	{
+		"read a disk", "ebs:GetSnapshotBlock", "arn:aws:ec2:us-east-1::snapshot/snap-0123456789abcdef0", nil, nil,
+	},
 
 	// To leave no trace.
 	{

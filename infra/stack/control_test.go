@@ -62,12 +62,34 @@ func TestRules_PatternsOfControlJSON(t *testing.T) {
 			}
 			var wantSchedules []string
 			if c.Schedule != "" {
-				wantSchedules = []string{c.Schedule}
+				wantSchedules = []string{schedule(c)}
 			}
 			if diff := cmp.Diff(wantSchedules, schedules); diff != "" {
 				t.Errorf("schedules (-control.json +template):\n%s", diff)
 			}
 		})
+	}
+}
+
+// No two functions start by themselves in the same minute, and none at a time that an update sets anew.
+func TestRules_SchedulesApart(t *testing.T) {
+	by := map[string]string{}
+	for _, rule := range load(t, custom).all("AWS::Events::Rule") {
+		schedule, _ := rule.get("ScheduleExpression").(string)
+		if schedule == "" {
+			continue
+		}
+		var minute, hour int
+		if _, err := fmt.Sscanf(schedule, "cron(%d %d ", &minute, &hour); err != nil || minute > 59 || hour > 23 {
+			t.Errorf("%s starts at %s", rule.id, schedule)
+		}
+		if other := by[schedule]; other != "" {
+			t.Errorf("%s and %s both start at %s", other, rule.id, schedule)
+		}
+		by[schedule] = rule.id
+	}
+	if len(by) < 10 {
+		t.Errorf("%d schedules", len(by))
 	}
 }
 
@@ -91,27 +113,31 @@ func TestRules_ThisAccountOnly(t *testing.T) {
 
 func TestRules_StartOnlyTheirFunction(t *testing.T) {
 	tmpl := load(t, deployed)
-	rules, needed := 0, map[string]bool{}
+	rules, onBus := 0, map[string]bool{}
 	for _, rule := range tmpl.all("AWS::Events::Rule") {
 		if rule.get("Targets.0.Id") != "Function" {
 			continue
 		}
-		rules++
-		bus := ""
 		if rule.get("EventBusName") != nil {
-			bus = "warder/"
+			permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
+				return strings.HasSuffix(text(r.get("SourceArn")), ":rule/warder/*") &&
+					target(r.get("FunctionName")) == target(rule.get("Targets.0.Arn"))
+			})
+			onBus[permission.id] = true
+			continue
 		}
-		permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool {
-			return target(r.get("FunctionName")) == target(rule.get("Targets.0.Arn")) &&
-				strings.HasSuffix(text(r.get("SourceArn")), ":rule/"+bus+"warder-*")
-		})
-		needed[permission.id] = true
+		rules++
+		permission := tmpl.one(t, "AWS::Lambda::Permission", func(r resource) bool { return r.refers("SourceArn", rule) })
+		if got, want := target(permission.get("FunctionName")), target(rule.get("Targets.0.Arn")); got != want {
+			t.Errorf("%s may start %s, and targets %s", rule.id, got, want)
+		}
 		if permission.get("Principal") != "events.amazonaws.com" || permission.get("Action") != "lambda:InvokeFunction" {
 			t.Errorf("%s lets %v do %v", permission.id, permission.get("Principal"), permission.get("Action"))
 		}
 	}
-	if permissions := len(tmpl.all("AWS::Lambda::Permission")); rules == 0 || len(needed) != permissions {
-		t.Errorf("%d permissions, and %d are needed for %d rules", permissions, len(needed), rules)
+	if permissions := len(tmpl.where("AWS::Lambda::Permission",
+		func(r resource) bool { return r.get("Principal") == "events.amazonaws.com" })); rules+len(onBus) != permissions {
+		t.Errorf("%d permissions for %d rules", permissions, rules)
 	}
 }
 

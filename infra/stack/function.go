@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,9 +191,9 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 			rule.State = jsii.String(disabled)
 		}
 		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn(), Input: input}
-		newRule(scope, id, rule, target, h.Undelivered)
-		bus, _ := rule.EventBusName.(*string) // nil: the default bus
-		h.mayInvoke(scope, f, bus != nil)
+		made := newRule(scope, id, rule, target, h.Undelivered)
+		bus, _ := rule.EventBusName.(*string)
+		h.mayStart(scope, id, f, bus, made)
 	}
 	for i, p := range patterns(c, h.props.Settings) {
 		if p.own() {
@@ -213,8 +214,20 @@ func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambd
 		description, input = c.Title, jsii.String(scheduledInput)
 	}
 	add("Schedule", awsevents.CfnRuleProps{
-		Description: jsii.String(description), ScheduleExpression: jsii.String(c.Schedule), State: jsii.String(enabled),
+		Description: jsii.String(description), ScheduleExpression: jsii.String(schedule(c)), State: jsii.String(enabled),
 	}, input)
+}
+
+// schedule is when a function starts by itself. What is to start once a day, at whatever time, has a minute of its own,
+// the same in every deployment: rules with a rate start together, at a time that each update sets anew, and all their
+// notices with them. SNS suspends an email subscription that gets more than ten messages a second.
+// https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns
+func schedule(c control.Control) string {
+	if c.Schedule != "rate(1 day)" {
+		return c.Schedule
+	}
+	minute := crc32.ChecksumIEEE([]byte(c.ID)) % (24 * 60)
+	return fmt.Sprintf("cron(%d %d * * ? *)", minute%60, minute/60)
 }
 
 // heartbeat is the pattern of the events that the daily check puts on the bus of every region.
@@ -226,8 +239,8 @@ func (h *Hub) addHeartbeat(scope constructs.Construct, c control.Control, f awsl
 	add := func(id string, bus *string) {
 		rule := listen(h.Stack, bus, c.Title+": an event that has to arrive", withReads, heartbeat)
 		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn()}
-		newRule(scope, id, rule, target, h.Undelivered)
-		h.mayInvoke(scope, f, bus != nil)
+		made := newRule(scope, id, rule, target, h.Undelivered)
+		h.mayStart(scope, id, f, bus, made)
 	}
 	add("Heartbeat", nil)
 	if len(h.props.Settings.Regions) > 0 {
@@ -272,40 +285,30 @@ func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
 	return awsevents.NewCfnRule(scope, jsii.String(id), &rule)
 }
 
-// mayInvoke allows the rules of the stack on the default bus, or on its own, to start the function: by the beginning of
-// their names, as a permission for each of them would be more resources than a stack can have. A rule of somebody else's
-// with such a name is reported like a change to Warder's own.
+// mayStart allows a rule to start the function. On Warder's own bus one permission is for all rules: a stack has at most
+// 500 resources, and whoever puts a rule on that bus is reported.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-func (h *Hub) mayInvoke(scope constructs.Construct, f awslambda.Function, onBus bool) {
-	id, rules := "RulesPermission", h.ruleNames()
-	if onBus {
-		id, rules = "BusPermission", *h.Bus.Name()+"/"+rules
+func (h *Hub) mayStart(scope constructs.Construct, id string, f awslambda.Function, bus *string,
+	rule awsevents.CfnRule,
+) {
+	const onBus = "BusPermission"
+	if bus == nil {
+		mayInvoke(scope, id+"Permission", f, "events", rule.AttrArn())
+	} else if scope.Node().TryFindChild(jsii.String(onBus)) == nil {
+		mayInvoke(scope, onBus, f, "events", h.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String(settings.Product + "/*"),
+		}))
 	}
-	if scope.Node().TryFindChild(jsii.String(id)) != nil {
-		return
-	}
+}
+
+// mayInvoke allows a service to invoke the function for one of its resources.
+func mayInvoke(scope constructs.Construct, id string, f awslambda.Function, service string, source *string) {
 	awslambda.NewCfnPermission(scope, jsii.String(id), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
 		FunctionName: f.FunctionArn(),
-		Principal:    jsii.String("events.amazonaws.com"),
-		SourceArn: h.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: jsii.String(rules),
-		}),
+		Principal:    jsii.String(service + ".amazonaws.com"),
+		SourceArn:    source,
 	})
-}
-
-// ruleNames matches the names that CloudFormation gives to the rules of the stack: they begin with the stack's, of which
-// a long one is cut.
-func (h *Hub) ruleNames() string {
-	const kept = 20
-	name := *h.StackName()
-	switch {
-	case h.org != nil: // a StackSet prefixes the names of its stacks
-		return "StackSet-" + settings.Product + "-*"
-	case len(name) > kept:
-		return name[:kept] + "*"
-	}
-	return name + "-*"
 }
 
 // CodeFolder is the folder of the synthesized app with the archives to upload to the settings' bucket.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
@@ -225,8 +226,45 @@ func merge(sources []any, group []pattern) pattern {
 		delete(rest, "source")
 		alternatives = append(alternatives, rest)
 	}
-	if alternatives = unique(alternatives); len(alternatives) == 1 {
+	if alternatives = calls(sources, unique(alternatives)); len(alternatives) == 1 {
 		return alternatives[0].with("source", sources)
 	}
 	return pattern{"source": sources, "$or": alternatives}
+}
+
+// calls makes one pattern of those of API calls that differ in nothing but the names of the calls. Of several services
+// in one pattern a source has but its own.
+func calls(sources []any, all []pattern) (fewer []pattern) {
+	at := map[string]int{} // by what is the same
+	for _, p := range all {
+		detail, _ := p["detail"].(map[string]any)
+		names := pattern(detail).list("eventName")
+		if len(names) == 0 {
+			fewer = append(fewer, p)
+			continue
+		}
+		own, same := pattern(detail).with("eventName", names), maps.Clone(detail)
+		if source, ok := sources[0].(string); ok && len(sources) == 1 {
+			service := any(strings.TrimPrefix(source, "aws.") + ".amazonaws.com")
+			if slices.Contains(own.list("eventSource"), service) {
+				own["eventSource"], same["eventSource"] = []any{service}, []any{service}
+			}
+		}
+		delete(same, "eventName")
+		key := p.with("detail", same).text()
+		i, ok := at[key]
+		if !ok {
+			at[key] = len(fewer)
+			fewer = append(fewer, p.with("detail", map[string]any(own)))
+			continue
+		}
+		known, _ := fewer[i]["detail"].(map[string]any)
+		for _, name := range names {
+			if !isFilter(name) && slices.Contains(known["eventName"].([]any), name) {
+				continue
+			}
+			known["eventName"] = append(slices.Clip(known["eventName"].([]any)), name)
+		}
+	}
+	return fewer
 }

@@ -186,6 +186,13 @@ func TestForwarding(t *testing.T) {
 				`{"source":["a"],"detail-type":["u"],"detail":{"x":[2]}}`},
 			[]string{`{"$or":[{"detail":{"x":[1]},"detail-type":["t","u"]},{"detail":{"x":[2]},"detail-type":["u"]}],` +
 				`"source":["a"]}`}},
+		{"calls of a service that differ in their names alone are one, and a source has no other service's",
+			[]string{`{"source":["aws.a","aws.b"],"detail":{"eventSource":["a.amazonaws.com","b.amazonaws.com"],"eventName":["X","Y"]}}`,
+				`{"source":["aws.a"],"detail":{"eventSource":["a.amazonaws.com"],"eventName":["Y","Z"]}}`,
+				`{"source":["aws.a"],"detail":{"eventSource":["a.amazonaws.com"],"eventName":["X"],"errorCode":["E"]}}`},
+			[]string{`{"$or":[{"detail":{"eventName":["X","Y","Z"],"eventSource":["a.amazonaws.com"]}},` +
+				`{"detail":{"errorCode":["E"],"eventName":["X"],"eventSource":["a.amazonaws.com"]}}],"source":["aws.a"]}`,
+				`{"detail":{"eventName":["X","Y"],"eventSource":["b.amazonaws.com"]},"source":["aws.b"]}`}},
 		{"patterns of other detail-types are apart",
 			[]string{`{"source":["a"],"detail-type":["t"]}`, `{"source":["a"],"detail-type":["u"]}`},
 			[]string{`{"detail-type":["t"],"source":["a"]}`, `{"detail-type":["u"],"source":["a"]}`}},

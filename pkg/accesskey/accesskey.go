@@ -76,6 +76,8 @@ type Key struct {
 	Active  bool
 	Created time.Time
 	Used    time.Time // when it was last used, zero if never or if [LastUsed] was not asked
+	// Service and Region are what it was last used for, and where, such as "s3" and "us-east-1"; empty if IAM does not say.
+	Service, Region string
 }
 
 // List returns the keys of a user. That nobody has the name is an error that [change.NotFound] recognizes: the user may
@@ -110,6 +112,7 @@ func (k *Key) LastUsed(ctx context.Context, api API) (ok bool, err error) {
 	}
 	if out.AccessKeyLastUsed != nil {
 		k.Used = aws.ToTime(out.AccessKeyLastUsed.LastUsedDate)
+		k.Service, k.Region = known(out.AccessKeyLastUsed.ServiceName), known(out.AccessKeyLastUsed.Region)
 	}
 	return true, nil
 }

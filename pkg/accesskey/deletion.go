@@ -116,7 +116,7 @@ func (d Deletion) finding(user string, k Key, at time.Time) remediation.Finding 
 		Text: i18n.T("Warder made access key %s of %s inactive on %s, and nobody has activated it since. After %d days "+
 			"Warder deletes such a key, which cannot be undone.",
 			change.KeyHint(k.ID), user, i18n.Day(at), int(d.After/day)),
-		Facts:    []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}},
+		Facts:    []remediation.Fact{{Name: i18n.T("Created"), Value: i18n.Day(k.Created)}, k.Instead()},
 		Changes:  []change.Change{{Kind: change.AccessKeyDeletion, Subject: user, Target: k.ID, Before: change.Inactive}},
 		Handling: remediation.Handling{Due: at.Add(d.After), OneKeyPerRun: user},
 		Advice: i18n.T("If something still needs the key, activate it or ask for an exemption before it is deleted; " +

@@ -6,6 +6,7 @@ package explain
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/exemption"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/iamuser"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -85,6 +87,11 @@ type Limit struct {
 	Event  string    `json:"event,omitempty"` // the key of the event that was notified
 }
 
+//go:embed ko.json
+var korean []byte
+
+func init() { i18n.Register("ko", korean) }
+
 // Reader answers for one account.
 type Reader struct {
 	Ledger *ledger.Ledger
@@ -93,6 +100,8 @@ type Reader struct {
 	Now    func() time.Time
 	// Mail says that notices are mailed: the ledger has what became of each.
 	Mail bool
+	// Language is that of the text, as an ISO 639-1 code; empty means English.
+	Language string
 }
 
 // Explain answers the request. A request that is not understood gets an error that says what is.
@@ -124,16 +133,19 @@ type answerer struct {
 	answer Answer
 }
 
-// maxWords is longer than any text of Warder's own, in bytes.
-const maxWords = 4000
+// maxLine is longer than any line of Warder's own, in bytes.
+const maxLine = 8000
 
-// addLine adds a line. What goes into it comes from the account, the ledger and the request: it stays in its line, and
-// steers no terminal.
-func (t *answerer) addLine(format string, args ...any) {
-	for i, arg := range args {
-		args[i] = notice.Plain(fmt.Sprint(arg), maxWords)
-	}
-	fmt.Fprintf(&t.text, format+"\n", args...)
+// addLine adds a line, indented so far. What goes into it comes from the account, the ledger and the request: it stays
+// in its line, and steers no terminal.
+func (t *answerer) addLine(indent int, m i18n.Message) {
+	fmt.Fprintf(&t.text, "%s%s\n", strings.Repeat(" ", indent), notice.Plain(m.In(t.Language), maxLine))
+}
+
+// addParagraph adds a line after an empty one.
+func (t *answerer) addParagraph(m i18n.Message) {
+	t.text.WriteString("\n")
+	t.addLine(0, m)
 }
 
 func (t *answerer) explainKey(ctx context.Context, key string) error {
@@ -164,27 +176,31 @@ func (t *answerer) explainKey(ctx context.Context, key string) error {
 			return fmt.Errorf("get last use of access key %s: %w", hint, err)
 		}
 	}
-	t.addLine("Access key %s%s", hint, within(" of ", user, ""))
+	if about := i18n.T("Access key %s", hint); user == "" {
+		t.addLine(0, about)
+	} else {
+		t.addLine(0, i18n.T("%s of %s", about, user))
+	}
 	status, err := t.status(ctx, user, id)
 	if err != nil {
 		return err
 	}
 	switch {
 	case status != "":
-		t.addLine("Now: %s.", strings.ToLower(status))
+		t.addLine(0, i18n.T("Now: %s.", keyStatus(status)))
 	case user == "" && last4:
-		t.addLine("Now: this account has no such key, as far as can be seen by its last four characters in the ledger; " +
-			"give the whole id.")
+		t.addLine(0, i18n.T("Now: this account has no such key, as far as can be seen by its last four characters in the "+
+			"ledger; give the whole id."))
 	case user == "":
-		t.addLine("Now: this account has no such key, as far as can be seen by its id.")
+		t.addLine(0, i18n.T("Now: this account has no such key, as far as can be seen by its id."))
 	default:
-		t.addLine("Now: it does not exist any more.")
+		t.addLine(0, i18n.T("Now: it does not exist any more."))
 	}
 	made := t.addEntries(ctx, found, mine)
 	if (status == change.Inactive || status == "" && user != "") && !made {
-		t.addLine("Not by Warder: none of its changes caused this.%s", seen(found))
+		t.addLine(0, i18n.Sentences(i18n.T("Not by Warder: none of its changes caused this."), seen(found)))
 	} else if len(found) == 0 {
-		t.addLine("Warder has done nothing about it.")
+		t.addLine(0, i18n.T("Warder has done nothing about it."))
 	}
 	t.addCases(cases)
 	return t.addExemption(ctx, user)
@@ -230,7 +246,7 @@ func (t *answerer) explainUser(ctx context.Context, user string) error {
 		return err
 	}
 	for _, id := range former {
-		t.addLine("\nAnother user had the name %s before. Full history: make explain USER=%s", user, id)
+		t.addParagraph(i18n.T("Another user had the name %s before. Full history: make explain USER=%s", user, id))
 	}
 	return nil
 }
@@ -257,16 +273,20 @@ func (t *answerer) explainOne(ctx context.Context, book owner.Book, id, name str
 	if err != nil {
 		return err
 	}
-	t.addLine("IAM user %s%s", cmp.Or(name, contact.Name, id), within(" (", id, ")"))
+	who := i18n.T("IAM user %s", cmp.Or(name, contact.Name, id))
+	if id != "" {
+		who = i18n.T("%s (%s)", who, id)
+	}
+	t.addLine(0, who)
 	switch contact.Name {
 	case name:
 	case "":
-		t.addLine("Now: it does not exist.")
+		t.addLine(0, i18n.T("Now: it does not exist."))
 	default:
-		t.addLine("Now: its name is %s.", contact.Name)
+		t.addLine(0, i18n.T("Now: its name is %s.", contact.Name))
 	}
 	if !t.addEntries(ctx, found, func(change.Change) bool { return true }) {
-		t.addLine("Warder has changed nothing about it that is in force.%s", seen(found))
+		t.addLine(0, i18n.Sentences(i18n.T("Warder has changed nothing about it that is in force."), seen(found)))
 	}
 	t.addCases(cases)
 	if err := t.addLimits(ctx, id, name, contact.Name); err != nil {
@@ -283,10 +303,10 @@ func (t *answerer) explainPolicy(ctx context.Context, arn string) error {
 	mine := func(c change.Change) bool { return c.Target == arn }
 	found := slices.DeleteFunc(all,
 		func(e ledger.Entry) bool { return !touches(e, mine) && e.Subject != arn && !mentions(e, arn) })
-	t.addLine("Policy %s", arn)
+	t.addLine(0, i18n.T("Policy %s", arn))
 	if !t.addEntries(ctx, found, mine) {
-		t.addLine("Warder has changed nothing about it that is in force: what else became of it is not by Warder.%s",
-			seen(found))
+		t.addLine(0, i18n.Sentences(i18n.T("Warder has changed nothing about it that is in force: what else became of it is "+
+			"not by Warder."), seen(found)))
 	}
 	t.addCases(slices.DeleteFunc(cases, func(c ledger.Case) bool { return !slices.ContainsFunc(c.Changes, mine) }))
 	return nil
@@ -299,10 +319,11 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 		return err
 	}
 	if !found || single && !slices.ContainsFunc(e.Steps, func(s ledger.Step) bool { return s.ID == id }) {
-		t.addLine("Action %s\nThe ledger has none of that id. Notices name the id in square brackets.", id)
+		t.addLine(0, i18n.T("Action %s", id))
+		t.addLine(0, i18n.T("The ledger has none of that id. Notices name the id in square brackets."))
 		return nil
 	}
-	t.addLine("Action %s%s", id, within(", about ", e.Subject, ""))
+	t.addLine(0, about(i18n.T("Action %s", id), e.Subject))
 	t.addEntries(ctx, []ledger.Entry{e}, func(change.Change) bool { return true })
 	return nil
 }
@@ -310,44 +331,52 @@ func (t *answerer) explainAction(ctx context.Context, id string) error {
 // addEntries adds the entries and reports whether one of their changes is in force.
 func (t *answerer) addEntries(ctx context.Context, found []ledger.Entry, mine func(change.Change) bool) (inForce bool) {
 	for _, e := range found {
-		t.addLine("\n%s  %s: %s%s", clock(e.At), e.Control, e.Title, within(", about ", e.Subject, ""))
+		t.addParagraph(i18n.Join("  ", i18n.Minute(e.At), about(i18n.T("%s: %s", e.Control, e.Title), e.Subject)))
 		if !e.By.IsZero() {
-			t.addLine("    requested by %s: %s", e.By, e.Reason)
+			t.addLine(4, i18n.T("requested by %s: %s", e.By.Describe(), e.Reason))
 		} else {
-			t.addLine("    %s", e.Text)
+			t.addLine(4, i18n.Literal(e.Text))
 		}
 		for _, s := range e.Steps {
 			a := Action{ID: s.ID, Control: e.Control, Change: s.Change, Status: s.Status, Reason: s.Reason,
 				At: s.At, Event: e.Run}
-			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone).String()
+			words := t.Kinds.Describe(s.Change, s.Status.Made() || s.Status == ledger.Undone)
 			switch {
 			case s.Status.Made():
 				inForce = inForce || mine(s.Change)
 				a.Undo = remediation.UndoCommand(t.Kinds, s)
-				t.addLine("    %s  [%s]; undo: %s", words, s.ID, cmp.Or(a.Undo, "impossible"))
+				t.addLine(4, i18n.Join("  ", words,
+					i18n.T("[%s]; undo: %s", s.ID, i18n.Or(i18n.Literal(a.Undo), i18n.T("impossible")))))
 			case s.Status == ledger.Undone:
-				t.addLine("    %s  [%s], reverted by %s", words, s.ID, s.Undo)
+				t.addLine(4, i18n.Join("  ", words, i18n.T("[%s], reverted by %s", s.ID, s.Undo)))
 			default:
-				when := ""
 				if s.Status == ledger.Pending && !e.Due.IsZero() {
-					when = ", due " + clock(e.Due)
+					words = i18n.T("%s, due %s", words, i18n.Minute(e.Due))
 				}
-				t.addLine("    %s: %s%s  [%s]%s", statuses[s.Status], words, when, s.ID, within(" (", s.Reason, ")"))
+				step := i18n.Join("  ", i18n.T("%s: %s", statuses[s.Status], words), i18n.Literal("["+s.ID+"]"))
+				if s.Reason != "" {
+					step = i18n.T("%s (%s)", step, s.Reason)
+				}
+				t.addLine(4, step)
 			}
 			t.answer.Actions = append(t.answer.Actions, a)
 		}
 		if e.UnchangedReason != "" {
-			t.addLine("    not changed: %s", e.UnchangedReason)
+			t.addLine(4, i18n.T("not changed: %s", e.UnchangedReason))
 		}
 		if e.Actor != "" && e.By.IsZero() {
-			t.addLine("    caused by %s", e.Actor)
+			t.addLine(4, i18n.T("caused by %s", e.Actor))
 		}
 		for _, n := range e.Notifications {
-			t.addLine("    published for %s (%s) on %s", cmp.Or(n.Owner, "the topic"), n.Kind, clock(n.At))
+			t.addLine(4, i18n.T("published for %s (%s) on %s", recipient(n.Owner), kind(n.Kind), i18n.Minute(n.At)))
 		}
 		t.addMails(ctx, e.ID)
 		if e.Run != "" {
-			t.addLine("    because of event %s%s", e.Run, within(" (", e.Event, ")"))
+			because := i18n.T("because of event %s", e.Run)
+			if e.Event != "" {
+				because = i18n.T("%s (%s)", because, e.Event)
+			}
+			t.addLine(4, because)
 		}
 	}
 	return inForce
@@ -360,12 +389,12 @@ func (t *answerer) addMails(ctx context.Context, entry string) {
 	}
 	mailed, err := t.Ledger.Mailed(ctx, entry)
 	if err != nil {
-		t.addLine("    what became of its mails cannot be read: %v", err)
+		t.addLine(4, i18n.T("what became of its mails cannot be read: %s", i18n.Error(err)))
 	}
 	for _, m := range mailed {
-		t.addLine("    notified %s by mail (%s) on %s", m.Address, m.Kind, clock(m.At))
+		t.addLine(4, i18n.T("notified %s by mail (%s) on %s", m.Address, kind(m.Kind), i18n.Minute(m.At)))
 		if !m.Back.IsZero() {
-			t.addLine("    bounced: that mail came back on %s (%s)", clock(m.Back), m.Why)
+			t.addLine(4, i18n.T("bounced: that mail came back on %s (%s)", i18n.Minute(m.Back), m.Why))
 		}
 	}
 }
@@ -380,14 +409,14 @@ func (t *answerer) addCases(cases []ledger.Case) {
 			continue
 		}
 		for _, due := range c.Changes {
-			when, notified := "on "+clock(c.Due), "its owner is not notified yet"
+			when, notified := i18n.T("on %s", i18n.Minute(c.Due)), i18n.T("its owner is not notified yet")
 			if c.Urgent && !t.Now().Before(c.Due) {
-				when = "at the next sweep"
+				when = i18n.T("at the next sweep")
 			}
 			if !c.Notified.IsZero() {
-				notified = fmt.Sprintf("%s was notified on %s", cmp.Or(c.Owner, "the topic"), clock(c.Notified))
+				notified = i18n.T("%s was notified on %s", recipient(c.Owner), i18n.Minute(c.Notified))
 			}
-			t.addLine("\nDue %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), notified)
+			t.addParagraph(i18n.T("Due %s: %s will %s; %s.", when, c.Control, t.Kinds.Describe(due, false), notified))
 		}
 	}
 }
@@ -405,11 +434,11 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 		e, fault := exemption.Parse(text, now)
 		switch {
 		case fault != nil:
-			t.addLine("\nInvalid exemption: %v.", fault)
+			t.addParagraph(i18n.T("Invalid exemption: %s.", i18n.Error(fault)))
 		case e.DaysLeft(now) < 0:
-			t.addLine("\nThe exemption of %s is over: %s.", user, e.Describe())
+			t.addParagraph(i18n.T("The exemption of %s is over: %s.", user, e.Describe()))
 		default:
-			t.addLine("\n%s is %s.", user, e.Describe())
+			t.addParagraph(i18n.T("%s is %s.", user, e.Describe()))
 		}
 	}
 	return nil
@@ -426,12 +455,14 @@ func (t *answerer) addLimits(ctx context.Context, names ...string) error {
 		limit := Limit{About: strings.Join(l.About, " "), Until: l.Until, Event: l.Run}
 		if h := l.Hold; h != nil {
 			limit.By, limit.Reason, limit.Action = h.By.String(), h.Reason, h.Action
-			t.addLine("\nOn hold until %s: %s. Reverted by %s: %s  [%s]", clock(l.Until), limit.About, limit.By, limit.Reason,
-				limit.Action)
+			held := i18n.T("On hold until %s: %s. Reverted by %s: %s", i18n.Minute(l.Until), limit.About, h.By.Describe(),
+				limit.Reason)
+			t.addParagraph(i18n.Join("  ", held, i18n.Literal("["+limit.Action+"]")))
 		} else {
 			limit.By, limit.About = l.About[0], strings.Join(l.About[1:], " ")
-			t.addLine("\nNotified, and until %s not again: %s%s, because of event %s", clock(l.Until), limit.By,
-				within(": ", limit.About, ""), limit.Event)
+			what := i18n.Join(": ", i18n.Literal(limit.By), i18n.Literal(limit.About))
+			t.addParagraph(i18n.T("Notified, and until %s not again: %s, because of event %s", i18n.Minute(l.Until), what,
+				limit.Event))
 		}
 		t.answer.Limits = append(t.answer.Limits, limit)
 	}
@@ -450,27 +481,48 @@ func mentions(e ledger.Entry, what string) bool {
 }
 
 // seen says whether the alerts show who did something.
-func seen(found []ledger.Entry) string {
+func seen(found []ledger.Entry) i18n.Message {
 	if slices.ContainsFunc(found, func(e ledger.Entry) bool { return len(e.Steps) == 0 }) {
-		return " Warder saw what is reported above."
+		return i18n.T("Warder saw what is reported above.")
 	}
-	return " Warder saw nobody do it."
+	return i18n.T("Warder saw nobody do it.")
 }
 
-var statuses = map[ledger.Status]string{
-	ledger.Observed: "would have in enforce", ledger.Pending: "announced", ledger.Held: "on hold",
-	ledger.Skipped: "not applied", ledger.Failed: "failed", ledger.Planned: "planned",
+var statuses = map[ledger.Status]i18n.Message{
+	ledger.Observed: i18n.T("would have in enforce"), ledger.Pending: i18n.T("announced"), ledger.Held: i18n.T("on hold"),
+	ledger.Skipped: i18n.T("not applied"), ledger.Failed: i18n.T("failed"), ledger.Planned: i18n.T("planned"),
 }
 
-// within is the text with something before and after it, empty if the text is.
-func within(before, text, after string) string {
-	if text == "" {
-		return ""
+// keyStatus is the status of an access key, in words.
+func keyStatus(status string) i18n.Message {
+	switch status {
+	case change.Active:
+		return i18n.T("active")
+	case change.Inactive:
+		return i18n.T("inactive")
 	}
-	return before + text + after
+	return i18n.Literal(strings.ToLower(status))
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+// kinds are what notices of each kind were about.
+var kinds = map[notice.Kind]i18n.Message{
+	notice.Alert: i18n.T("alert"), notice.WouldChange: i18n.T("would_change"), notice.Changed: i18n.T("changed"),
+	notice.Warning: i18n.T("warning"), notice.Reminder: i18n.T("reminder"), notice.Fixed: i18n.T("fixed"),
+	notice.Held: i18n.T("held"), notice.Undone: i18n.T("undone"), notice.Failure: i18n.T("failed"),
+}
+
+func kind(k notice.Kind) i18n.Message { return i18n.Or(kinds[k], i18n.Literal(string(k))) }
+
+// about is the line with whom it is about, if that is known.
+func about(line i18n.Message, subject string) i18n.Message {
+	if subject == "" {
+		return line
+	}
+	return i18n.T("%s, about %s", line, subject)
+}
+
+// recipient is the owner, or else who reads the topic.
+func recipient(owner string) i18n.Message { return i18n.Or(i18n.Literal(owner), i18n.T("the topic")) }
 
 // denied reports whether IAM refuses to say whose a key is, as it does for keys of other accounts.
 func denied(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,15 @@ func reader(t *testing.T) Reader {
 }
 
 func TestAnswers(t *testing.T) {
+	for language, file := range map[string]string{"": "testdata/answers.golden", "ko": "testdata/answers-ko.golden"} {
+		t.Run(file, func(t *testing.T) { answers(t, language, file) })
+	}
+}
+
+// answers compares the answers in the language with those of the file. Titles and texts of entries are in the language
+// that the ledger has them in; every other line has to be Korean in Korean.
+func answers(t *testing.T, language, file string) {
+	t.Helper()
 	var b strings.Builder
 	for _, tc := range []struct {
 		name string
@@ -163,7 +173,9 @@ func TestAnswers(t *testing.T) {
 		{"a finding with its actions", Request{Action: "direct1"}},
 		{"an action that does not exist", Request{Action: "acted1-9"}},
 	} {
-		answer, err := reader(t).Explain(context.Background(), tc.q)
+		r := reader(t)
+		r.Language = language
+		answer, err := r.Explain(context.Background(), tc.q)
 		fmt.Fprintf(&b, "### %s\n", tc.name)
 		if err != nil {
 			fmt.Fprintf(&b, "error %v\n", err)
@@ -176,7 +188,12 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	}
-	const file = "testdata/answers.golden"
+	for line := range strings.Lines(b.String()) {
+		own := regexp.MustCompile(`\b(Now|Due|Warder (has|saw)|undo:|reverted by|because of|published for|On hold)\b`)
+		if language == "ko" && !strings.HasPrefix(line, "###") && own.MatchString(line) {
+			t.Errorf("not in Korean: %s", line)
+		}
+	}
 	if *update {
 		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)

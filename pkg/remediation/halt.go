@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
@@ -77,7 +76,7 @@ func (r Switch) Halt(ctx context.Context, q HaltRequest) (HaltAnswer, error) {
 	if _, err := r.Notify(ctx, entry); err != nil {
 		return HaltAnswer{}, fmt.Errorf("halted, and nobody could be notified of it: %w", err)
 	}
-	return HaltAnswer{true, HaltReason(h).String()}, nil
+	return HaltAnswer{true, r.render(HaltReason(h))}, nil
 }
 
 // Resume lets changes be made again, whatever halted Warder. Whoever asks has to prove who they are. The notice comes
@@ -111,10 +110,10 @@ func (r Switch) Resume(ctx context.Context, q HaltRequest) (HaltAnswer, error) {
 	case err != nil:
 		return HaltAnswer{Halted: true}, err
 	case !read.Halted:
-		return HaltAnswer{Text: "Warder is not halted"}, nil
+		return HaltAnswer{Text: r.render(i18n.T("Warder is not halted"))}, nil
 	}
-	return HaltAnswer{Text: "Warder is not halted since " + now.UTC().Format(time.RFC3339) +
-		". The next sweeps do what is pending"}, nil
+	return HaltAnswer{Text: r.render(i18n.T("Warder is not halted since %s. The next sweeps do what is pending",
+		i18n.Moment(now)))}, nil
 }
 
 // setHalt sets the switch to what it is to be after what it was, which it returns; nil leaves it. It tries again when

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -237,8 +236,8 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 		return ReleaseAnswer{}, err
 	}
 	if breaker.Tripped.IsZero() {
-		return ReleaseAnswer{Text: fmt.Sprintf("%s is not stopped: it has made %d of %d changes in this hour",
-			r.Control.ID, len(breaker.Steps), r.Settings.BlastRadius)}, nil
+		return ReleaseAnswer{Text: r.render(i18n.T("%s is not stopped: it has made %d of %d changes in this hour",
+			r.Control.ID, len(breaker.Steps), r.Settings.BlastRadius))}, nil
 	}
 	now := r.Now()
 	entry := ledger.Entry{
@@ -256,8 +255,8 @@ func (r *Runner) Release(ctx context.Context, q ReleaseRequest) (ReleaseAnswer, 
 	if _, err := r.Ledger.Release(ctx, r.Control.ID, who, q.Reason, now); err != nil {
 		return ReleaseAnswer{}, err
 	}
-	return ReleaseAnswer{Released: true, Text: fmt.Sprintf("%s goes on since %s; what waits is done by its next sweep",
-		r.Control.ID, now.UTC().Format(time.RFC3339))}, nil
+	return ReleaseAnswer{Released: true, Text: r.render(i18n.T("%s goes on since %s; what waits is done by its next sweep",
+		r.Control.ID, i18n.Moment(now)))}, nil
 }
 
 // Notify records an entry that no event is behind, and publishes the alert about it; first says that it did so now.

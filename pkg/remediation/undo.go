@@ -95,7 +95,13 @@ type Refused struct {
 	Why    string `json:"why"`
 }
 
-const unknownChange = "the ledger has no change of that name; ask explain for the id"
+var unknownChange = i18n.T("the ledger has no change of that name; ask explain for the id")
+
+// stepStatuses are how far a step came that changed nothing.
+var stepStatuses = map[ledger.Status]i18n.Message{
+	ledger.Planned: i18n.T("planned"), ledger.Failed: i18n.T("failed"), ledger.Observed: i18n.T("observed"),
+	ledger.Pending: i18n.T("pending"), ledger.Held: i18n.T("held"), ledger.Skipped: i18n.T("skipped"),
+}
 
 // Undoer reverts what a [Runner] did. It asks no guards: a person has decided.
 type Undoer struct{ *Runner }
@@ -120,9 +126,9 @@ func (u *Undoer) Undo(ctx context.Context, q UndoRequest) (UndoAnswer, error) {
 	if len(found) == 0 {
 		why := unknownChange
 		if q.Action == "" {
-			why = "nothing that was changed then is in force; ask explain"
+			why = i18n.T("nothing that was changed then is in force; ask explain")
 		}
-		answer.Refused = append(answer.Refused, Refused{cmp.Or(q.Action, q.User, q.Run), why})
+		answer.Refused = append(answer.Refused, Refused{cmp.Or(q.Action, q.User, q.Run), u.render(why)})
 	}
 	slices.SortStableFunc(found, func(a, b ledger.Entry) int { return b.At.Compare(a.At) })
 	var faults []error
@@ -269,7 +275,7 @@ func (u *Undoer) revert(ctx context.Context, entry *ledger.Entry, q UndoRequest,
 			continue
 		}
 		back := inverse.Steps[i]
-		undone := Undone{step.ID, back.ID, back.Change, u.Kinds.Describe(back.Change, !q.Preview).String()}
+		undone := Undone{step.ID, back.ID, back.Change, u.render(u.Kinds.Describe(back.Change, !q.Preview))}
 		if q.Preview {
 			undone.Undo = ""
 		}
@@ -295,20 +301,17 @@ func (u *Undoer) choose(
 		case u.reverts(ctx, *step, q):
 			steps = append(steps, step)
 		case step.Status == ledger.Undone:
-			refuse(step.ID, fmt.Sprintf("it was undone already, by %s", step.Undo))
+			refuse(step.ID, u.render(i18n.T("it was undone already, by %s", step.Undo)))
 		case single || none:
-			why := "nothing was changed: it is " + string(step.Status)
-			if step.Reason != "" {
-				why += ", " + step.Reason
-			}
-			refuse(step.ID, why)
+			why := i18n.T("nothing was changed: it is %s", stepStatuses[step.Status])
+			refuse(step.ID, u.render(i18n.Join(", ", why, i18n.Literal(step.Reason))))
 		}
 	}
 	switch {
 	case len(entry.Steps) == 0:
-		refuse(entry.ID, "it changed nothing: it is a notice")
+		refuse(entry.ID, u.render(i18n.T("it changed nothing: it is a notice")))
 	case !known:
-		refuse(q.Action, unknownChange)
+		refuse(q.Action, u.render(unknownChange))
 	}
 	slices.Reverse(steps)
 	return steps
@@ -340,8 +343,8 @@ func (u *Undoer) apart(
 			kept = append(kept, step)
 			continue
 		}
-		refuse(step.ID, fmt.Sprintf("it goes with %s, and alone it would allow more than before: revert that first, or both "+
-			"with %s", alone, entry.ID))
+		refuse(step.ID, u.render(i18n.T("it goes with %s, and alone it would allow more than before: revert that first, or "+
+			"both with %s", alone, entry.ID)))
 	}
 	return kept, nil
 }
@@ -398,7 +401,7 @@ func (u *Undoer) holdUntil(now time.Time) time.Time {
 // refuses says why the present state does not allow the undo, the empty string when it does. One that an earlier try
 // has begun is checked again, but for what that try has verified: anything may have changed since.
 func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool) (string, error) {
-	const changed = "the resource has changed since: "
+	changed := func(how i18n.Message) string { return u.render(i18n.T("the resource has changed since: %s", how)) }
 	if !slices.ContainsFunc(inverse.Steps, func(s ledger.Step) bool { return s.Status != ledger.Verified }) {
 		return "", nil
 	}
@@ -411,11 +414,11 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 		case err != nil:
 			return "", err
 		case contact.ID == "":
-			return changed + fmt.Sprintf("the user %s does not exist any more", inverse.Subject), nil
+			return changed(i18n.T("the user %s does not exist any more", inverse.Subject)), nil
 		case inverse.UserID == "":
-			return fmt.Sprintf("it is not recorded which user %s was", inverse.Subject), nil
+			return u.render(i18n.T("it is not recorded which user %s was", inverse.Subject)), nil
 		case inverse.UserID != contact.ID:
-			return changed + fmt.Sprintf("another user has the name %s now", inverse.Subject), nil
+			return changed(i18n.T("another user has the name %s now", inverse.Subject)), nil
 		}
 		rename(u.Runner, inverse, contact.Name)
 	}
@@ -428,23 +431,23 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 			return "", err
 		}
 		if why := kind.Final(); !why.Empty() {
-			return "it cannot be undone: " + why.String(), nil
+			return u.render(i18n.T("it cannot be undone: %s", why)), nil
 		}
 		present, err := kind.Read(ctx, step.Change)
 		if err != nil && !change.NotFound(err) {
 			return "", err
 		}
-		what := fmt.Sprintf("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
+		what := i18n.T("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
 		switch {
 		case present == step.Before:
 		case begun && (present == step.After || present == change.Withdrawn): // by the earlier try, which was cut off
 		case present == step.After:
-			return what + " was put back by somebody else already", nil
+			return u.render(i18n.T("%s was put back by somebody else already", what)), nil
 		default:
-			return changed + what + " is not as it was left", nil
+			return changed(i18n.T("%s is not as it was left", what)), nil
 		}
-		if why, err := notNow(ctx, kind, step.Change); err != nil || why != "" {
-			return why, err
+		if why, err := notNow(ctx, kind, step.Change); err != nil || !why.Empty() {
+			return u.render(why), err
 		}
 	}
 	return "", nil
@@ -462,21 +465,20 @@ func (u *Undoer) touched(ctx context.Context, steps []*ledger.Step) (string, err
 			return "", err
 		}
 		if touched.At.After(step.At) {
-			return fmt.Sprintf("the resource has changed since: somebody switched or reset the credential %s of %s on %s: if it "+
-				"is still wanted, activate it by hand", change.Hint(step.Change), step.Subject, i18n.Minute(touched.At)), nil
+			return u.render(i18n.T("the resource has changed since: somebody switched or reset the credential %s of %s on %s: if "+
+				"it is still wanted, activate it by hand", change.Hint(step.Change), step.Subject, i18n.Minute(touched.At))), nil
 		}
 	}
 	return "", nil
 }
 
-// notNow says why the change must not be made now, the empty string when it may.
-func notNow(ctx context.Context, kind change.Kind, c change.Change) (string, error) {
+// notNow says why the change must not be made now; empty when it may.
+func notNow(ctx context.Context, kind change.Kind, c change.Change) (i18n.Message, error) {
 	conditional, ok := kind.(change.Conditional)
 	if !ok {
-		return "", nil
+		return i18n.Message{}, nil
 	}
-	why, err := conditional.Refuses(ctx, c)
-	return why.String(), err
+	return conditional.Refuses(ctx, c)
 }
 
 // revertStep reverts one step, verifies it, and records both sides of it, or says why it must not. What an earlier try
@@ -529,9 +531,11 @@ func (u *Undoer) takeBack(ctx context.Context, kind change.Kind, back ledger.Ste
 	if back.Kind != change.ManagedUserPolicy || back.After == "" {
 		return "", nil
 	}
-	if why, err = notNow(ctx, kind, back.Change); err != nil || why == "" {
+	refused, err := notNow(ctx, kind, back.Change)
+	if err != nil || refused.Empty() {
 		return "", err
 	}
+	why = u.render(refused)
 	if err := set(ctx, kind, back.Inverse()); err != nil {
 		return why, fmt.Errorf("detach again what was just attached, as %s: %w", why, err)
 	}

@@ -101,6 +101,7 @@ func table() []trial {
 		stacks,
 		trails,
 		recorders,
+		shares,
 	)
 }
 
@@ -125,6 +126,7 @@ func start() fakeaws.State {
 		maps.Copy(s.Queues, with.Queues)
 		maps.Copy(s.Trails, with.Trails)
 		maps.Copy(s.Recorders, with.Recorders)
+		maps.Copy(s.Shares, with.Shares)
 	}
 	return s
 }

@@ -60,6 +60,7 @@ func fixtures() fakeaws.State {
 		Members: members(), Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
 		Buses:  map[string]*fakeaws.Bus{"warder": {}},
 		Trails: map[string]*fakeaws.Trail{}, Recorders: map[string]*fakeaws.Recorder{},
+		Shares: map[string]*fakeaws.Share{},
 	}
 	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {

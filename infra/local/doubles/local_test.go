@@ -118,6 +118,9 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 	for name, recorder := range s.Recorders {
 		must(name, seedRecorder(t.Context(), cfg, name, recorder))
 	}
+	for name, share := range s.Shares {
+		must(name, seedShare(t.Context(), cfg, name, share))
+	}
 	for arn := range s.Topics {
 		_, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{
 			Name: aws.String(arn[strings.LastIndex(arn, ":")+1:]),

@@ -19,6 +19,7 @@ func reference(operation string) string {
 		"sqs": "AWSSimpleQueueService/latest/APIReference", "events": "eventbridge/latest/APIReference",
 		"dynamodb": "amazondynamodb/latest/APIReference", "cloudtrail": "awscloudtrail/latest/APIReference",
 		"config": "config/latest/APIReference",
+		"ec2":    "AWSEC2/latest/APIReference", "rds": "AmazonRDS/latest/APIReference",
 	}
 	return fmt.Sprintf("[%s](https://docs.aws.amazon.com/%s/API_%s.html)", operation, of[service], name)
 }

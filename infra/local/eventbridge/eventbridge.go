@@ -222,14 +222,14 @@ func (b *Bus) isOff(rule Rule) bool {
 }
 
 // Put puts one event where it happens and returns its matches: on the default bus of its region, or if
-// a drill made it up on the bus that it puts its events on. An event that no bus would take, because it
+// it is one of Warder's own, of a drill or of people, on Warder's bus. An event that no bus would take, because it
 // has no source or no detail-type, matches nothing.
 func (b *Bus) Put(ctx context.Context, event eventfile.Event) ([]Match, error) {
 	if event.Source == "" || event.DetailType == "" {
 		return nil, nil
 	}
 	entry := Entry{Event: event, Region: event.Region}
-	if event.Source == made.Drilled && slices.Contains(b.buses, settings.Product) {
+	if own := event.Source == made.Drilled || event.Source == made.People; own && slices.Contains(b.buses, settings.Product) {
 		entry.Bus, entry.Region = settings.Product, b.region
 	}
 	results, err := b.PutEntries(ctx, []Entry{entry})

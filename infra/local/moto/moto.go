@@ -71,7 +71,10 @@ func launch(python, script string) (*launcher, error) {
 		}
 	}
 	command := exec.Command(python, script)
-	command.Env = []string{"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "HOME=/nonexistent"}
+	command.Env = []string{
+		"PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "HOME=/nonexistent",
+		"MOTO_EC2_LOAD_DEFAULT_AMIS=false", // their snapshots would be the account's own
+	}
 	// A Ctrl-C on the terminal reaches only the local account, which ends the servers when it has
 	// put its own things away.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

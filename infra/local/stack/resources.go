@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +78,7 @@ func init() { // they call resolve, which calls them
 		"AWS::Config::ConfigRule":                    of((*maker).configRule),
 		"AWS::DynamoDB::Table":                       of((*maker).table),
 		"AWS::Events::EventBus":                      of((*maker).eventBus),
+		"AWS::Events::EventBusPolicy":                of((*maker).eventBusPolicy),
 		"AWS::Events::Rule":                          of((*maker).rule),
 		"AWS::IAM::Group":                            of((*maker).group),
 		"AWS::IAM::ManagedPolicy":                    of((*maker).managedPolicy),
@@ -214,6 +214,9 @@ func (m *maker) eventBus(_ string, p struct{ Name string }) (made, error) {
 	m.buses = append(m.buses, p.Name)
 	return with(p.Name, "Arn", m.arn("events", "event-bus/"+p.Name), "Name", p.Name), nil
 }
+
+// eventBusPolicy makes nothing: whoever reaches the local account may put events on its buses.
+func (*maker) eventBusPolicy(name string, _ struct{ EventBusName string }) (made, error) { return with(name), nil }
 
 func (m *maker) rule(name string, p struct {
 	Name                                    *string
@@ -462,16 +465,6 @@ func (m *maker) permission(name string, p struct{ FunctionName, Principal, Sourc
 		m.allowed[p.SourceArn+" "+arn] = true
 	}
 	return with(name), nil
-}
-
-// allows reports whether a permission lets a source start a function, by the ARNs of both.
-func (m *maker) allows(start string) bool {
-	for allowed := range m.allowed {
-		if ok, err := path.Match(allowed, start); err == nil && ok {
-			return true
-		}
-	}
-	return false
 }
 
 func (m *maker) logGroup(name string, p struct {

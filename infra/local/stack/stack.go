@@ -188,12 +188,12 @@ func (m *maker) stack() (Stack, error) {
 	slices.Sort(m.buses)
 	stack.Rules, stack.Buses, stack.Subscriptions, stack.Feeds = m.rules, m.buses, m.listeners, m.feeds
 	for _, rule := range m.rules {
-		if rule.Function != "" && !m.allows(m.ruleARN(rule.Bus, rule.Name)+" "+m.functions[rule.Function].ARN) {
+		if rule.Function != "" && !m.mayStart(rule) {
 			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)
 		}
 	}
 	for _, s := range m.listeners {
-		if !m.allows(s.Topic + " " + m.functions[s.Function].ARN) {
+		if !m.allowed[s.Topic+" "+m.functions[s.Function].ARN] {
 			return Stack{}, fmt.Errorf("topic %s: no permission lets it start %s", s.Topic, s.Function)
 		}
 	}
@@ -205,6 +205,13 @@ func (m *maker) stack() (Stack, error) {
 		stack.Outputs[name] = fmt.Sprint(value)
 	}
 	return stack, nil
+}
+
+// mayStart reports whether a permission lets the rule start its function: by its own ARN, or with all of its bus.
+func (m *maker) mayStart(rule eventbridge.Rule) bool {
+	function := " " + m.functions[rule.Function].ARN
+	return m.allowed[m.ruleARN(rule.Bus, rule.Name)+function] ||
+		rule.Bus != "" && m.allowed[m.ruleARN(rule.Bus, "*")+function]
 }
 
 func (m *maker) make(logicalID string) (made, error) {
