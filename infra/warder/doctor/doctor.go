@@ -110,6 +110,7 @@ var operations = []string{
 	"dynamodb:GetItem", "dynamodb:Scan",
 	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
 	"iam:GetRole", "lambda:GetFunctionConfiguration", "secretsmanager:DescribeSecret",
+	"ses:GetAccount", "ses:GetConfigurationSetEventDestinations", "ses:GetEmailIdentity",
 	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes", "ssm:DescribeParameters", "ssm:GetParameter",
 	"sts:GetCallerIdentity",
 }
@@ -249,7 +250,7 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	own := together(ctx, functions...)
 	found = append(append(found, together(ctx, check{"settings", d.settingsOfFunctions})...), own...)
 	rest := []check{
-		{"subscriptions", d.subscriptions}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
+		{"subscriptions", d.subscriptions}, {"mail", d.mail}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
 		{"queues", d.queues}, {"sweeps", d.sweeps},
 	}
 	return append(found, together(ctx, rest...)...)

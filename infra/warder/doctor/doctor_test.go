@@ -360,7 +360,7 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 // known as before.
 func TestADeniedReadIsNeverOk(t *testing.T) {
 	before := map[string]Line{}
-	for _, line := range newWorld(t).examine(t) {
+	for _, line := range mailWorld(t).examine(t) {
 		before[line.Check] = line
 	}
 	for _, operation := range operations {
@@ -369,7 +369,7 @@ func TestADeniedReadIsNeverOk(t *testing.T) {
 			continue
 		}
 		t.Run(operation, func(t *testing.T) {
-			w := newWorld(t)
+			w := mailWorld(t)
 			w.denied[operation] = true
 			lines := w.examine(t)
 			unknowns := 0

@@ -80,6 +80,9 @@ type world struct {
 	secret     *secretsmanager.DescribeSecretOutput
 	subscribed []snstypes.Subscription
 	waiting    map[string]string // messages by queue
+	mail       mailAccount
+	sender     mailIdentity
+	mailEvents mailEvents
 	ledger     *ledger.Ledger
 	store      ledger.Store
 }
@@ -353,7 +356,11 @@ func (w *world) answer(stack *middleware.Stack) error {
 		ctx context.Context, in middleware.SerializeInput, _ middleware.SerializeHandler,
 	) (middleware.SerializeOutput, middleware.Metadata, error) {
 		method := reflect.ValueOf(reader{w, awsmiddleware.GetRegion(ctx)}).MethodByName(awsmiddleware.GetOperationName(ctx))
-		got := method.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in.Parameters)})
+		given := []reflect.Value{reflect.ValueOf(ctx)}
+		if in.Parameters != nil {
+			given = append(given, reflect.ValueOf(in.Parameters))
+		}
+		got := method.Call(given)
 		err, _ := got[1].Interface().(error)
 		return middleware.SerializeOutput{Result: got[0].Interface()}, middleware.Metadata{}, err
 	}), middleware.Before)

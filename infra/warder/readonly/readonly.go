@@ -86,7 +86,9 @@ func (g *Gate) Config(cfg aws.Config, refused func(operation string)) aws.Config
 
 // name is that of an operation in policies.
 func name(service, operation string) string {
-	prefix, renamed := map[string]string{"EventBridge": "events", "Config Service": "config"}[service]
+	prefix, renamed := map[string]string{
+		"EventBridge": "events", "Config Service": "config", "SESv2": "ses",
+	}[service]
 	if !renamed {
 		prefix = strings.ToLower(strings.ReplaceAll(service, " ", ""))
 	}
