@@ -112,6 +112,21 @@ func TestTheDoctorIsGreenAfterTheWalkOfTheReadme(t *testing.T) {
 	}
 }
 
+// With everything on that the tour shows, and other regions, the doctor is green as well.
+func TestTheDoctorIsGreenInTheTour(t *testing.T) {
+	t.Parallel()
+	r := startUp(t, "--tour")
+	out, _ := r.asks(t)("doctor")
+	for _, line := range strings.Split(out, "\n") {
+		if strings.HasPrefix(line, "not known") || strings.HasPrefix(line, "problem") {
+			t.Error(line)
+		}
+	}
+	if !strings.Contains(out, "SES sends mail as w…@example.com, and reports what comes back") {
+		t.Error("it says nothing of mail")
+	}
+}
+
 func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	t.Parallel()
 	r := startUp(t)

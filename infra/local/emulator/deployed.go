@@ -87,8 +87,7 @@ func (o Options) note(template map[string]any, controls []control.Control) {
 	metadata, _ := template["Metadata"].(map[string]any)
 	given := object(metadata, settings.Product)
 	notify := object(given, "notify")
-	emails, _ := notify["emails"].([]any)
-	notify["emails"] = append(emails, o.Reader)
+	notify["chat"] = true // somebody reads along; an address of the settings would get folded mail
 	for _, c := range controls {
 		if !c.Tool && o.Mode != "" {
 			object(object(given, "controls"), c.ID)["mode"] = o.Mode

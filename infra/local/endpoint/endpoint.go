@@ -273,6 +273,8 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 			h.Mailed(req.body, answer.body)
 		}
 		return answer
+	case req.service == "ses" && req.Method == http.MethodGet:
+		return h.mailState(ctx, req)
 	case req.service == "sts" && req.action == "GetCallerIdentity" && req.accessKey == RootAccessKey:
 		return h.rootIdentity()
 	case req.service == "sts" && req.action == "GetSessionToken":

@@ -279,6 +279,17 @@ type rule struct {
 	Schedule     string `json:"ScheduleExpression"`
 	State        eventtypes.RuleState
 	Tags         []struct{ Key, Value string }
+	Targets      []struct{ Arn any }
+}
+
+// starts is how the ARN ends of what a rule of the function starts: the function, or the queue that feeds it.
+func (s *stack) starts(r rule, function string) string {
+	for _, target := range r.Targets {
+		if id := refers(target.Arn); s.template.Resources[id].Type == "AWS::SQS::Queue" {
+			return ":" + s.physical[id][strings.LastIndex(s.physical[id], "/")+1:]
+		}
+	}
+	return ":function:" + function
 }
 
 // rules are the template's rules with the tag of the given owner; every rule without one.
@@ -382,7 +393,7 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 		l.problem(deploy, "the deployed stack has no rule that starts it")
 	}
 	for _, r := range rules {
-		if err := d.started(ctx, l, hub, r, ":function:"+name); err != nil {
+		if err := d.started(ctx, l, hub, r, hub.starts(r, name)); err != nil {
 			return err
 		}
 	}
