@@ -652,6 +652,6 @@ func (s *stage) notified(n message.Message, printed bool) {
 		s.say("  %s", noticeLine(n.Owner, n.Title, string(n.Kind), n.Severity))
 	}
 	if s.verbose {
-		s.say("%s", s.printer.style.dim(fmt.Sprintf("notice to %q: [%s] %s. %s", n.Owner, n.Severity, n.Title, n.Text)))
+		s.say("%s", s.printer.style.dim(fmt.Sprintf("notice to %q: %s\n%s", n.Owner, n.Headline(), n.Email())))
 	}
 }
