@@ -143,6 +143,9 @@ func newStack(scope constructs.Construct, id string, s settings.Settings, region
 func (h *Hub) addFunctions() {
 	h.names.Account, h.names.Topic, h.names.LedgerKey = *h.Account(), *h.Topic.TopicArn(), *h.LedgerKey.KeyArn()
 	h.names.Own.Stack, h.names.Own.Topics = *awscdk.Aws_STACK_NAME(), []string{*h.Watch.TopicArn()}
+	for _, topic := range h.mailTopics() {
+		h.names.Own.Mails = append(h.names.Own.Mails, *topic.TopicArn())
+	}
 	h.names.Own.Regions = h.props.Settings.Regions
 	for _, key := range h.keys() {
 		h.names.Own.Keys = append(h.names.Own.Keys, *key.KeyArn())

@@ -274,6 +274,13 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 		roles = append(roles, longest("", min(name, 64)))
 	}
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
+	// STACK-ID-SUFFIX as well, where no topic of the stack has a longer id; a name of a stack has at most 128 characters
+	// (CreateStack, StackName).
+	length := len(stack)
+	if p.Settings.AssetBucket != "" {
+		length = 128
+	}
+	topic := longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", length+len("-OwnerMails00000000-000000000000"))
 	return settings.Function{
 		Account:   longest("", 12),
 		Table:     longest(settings.TableName+"-", 12),
@@ -284,15 +291,16 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 		Queue:     longest("https://sqs.us-gov-west-1.amazonaws.com/000000000000/", 80),
 		Mail: settings.Mail{
 			Set:    longest("", 64), // CreateConfigurationSet, ConfigurationSetName
-			All:    longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),
-			Owners: longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256),
+			All:    topic,
+			Owners: topic,
 		},
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
 		Roles:      roles,
 		Own: settings.Own{
 			Stack:  longest("", 128), // CreateStack, StackName
-			Topics: []string{longest("arn:aws-us-gov:sns:us-gov-west-1:000000000000:", 256)},
+			Topics: []string{topic},
+			Mails:  []string{topic, topic},
 			Keys:   []string{longest("arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/", 36)},
 		},
 	}

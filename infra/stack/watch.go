@@ -108,6 +108,7 @@ var watchFields = [][2]string{
 	{"what9", "$.detail.requestParameters.alarmNames[0]"}, {"what10", "$.detail.requestParameters.alarmName"},
 	{"what11", "$.detail.requestParameters.queueUrl"}, {"what12", "$.detail.requestParameters.logGroupName"},
 	{"what13", "$.detail.requestParameters.tableName"}, {"what14", "$.detail.requestParameters.keyId"},
+	{"what15", "$.detail.requestParameters.uUID"}, // of what starts a function for the messages of a queue
 }
 
 // watchMessage makes the message of a call. Each line is a string of its own.

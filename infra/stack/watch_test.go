@@ -99,6 +99,7 @@ func TestWatch_EachWayReportsTheOther(t *testing.T) {
 	for _, call := range []string{
 		"DisableRule", "DeleteRule", "PutRule", "RemoveTargets", "PutTargets", // a rule
 		"DeleteFunction", "UpdateFunction", "PutFunctionConcurrency", "RemovePermission", // a function
+		"DeleteEventSourceMapping", "UpdateEventSourceMapping", // what takes notices out of the queues of Slack and mail
 		"DeleteTopic", "SetTopicAttributes", "PutDataProtectionPolicy", "Unsubscribe", "SetSubscriptionAttributes",
 		"DeleteAlarms", "DisableAlarmActions", "PurgeQueue", "SetQueueAttributes", "DeleteQueue", "DeleteLogGroup",
 		"DeleteTable", "PutResourcePolicy", "DeleteStack", "UpdateStack", "ExecuteChangeSet",

@@ -196,7 +196,7 @@ func function(_ *settings.Function, name string) string {
 
 func topic(f *settings.Function, name string) string {
 	// The rules of alert-warder-change know Warder's topics by their names.
-	ours := name == f.Topic || slices.Contains(f.Own.Topics, name)
+	ours := name == f.Topic || slices.Contains(f.Own.Topics, name) || slices.Contains(f.Own.Mails, name)
 	if !ours || !strings.Contains(name, settings.Product) {
 		return ""
 	}

@@ -63,7 +63,8 @@ type Function struct {
 // Own is what a function that watches Warder knows of the deployment beside the names that all functions know.
 type Own struct {
 	Stack  string   `json:"stack,omitempty"`  // name of the hub's stack
-	Topics []string `json:"topics,omitempty"` // ARNs of topics beside Topic
+	Topics []string `json:"topics,omitempty"` // ARNs of topics beside Topic that alerts go to as well
+	Mails  []string `json:"mails,omitempty"`  // ARNs of the topics that addresses are subscribed to
 	Keys   []string `json:"keys,omitempty"`   // ARNs of keys
 	// Regions are the other regions, each of which has a stack that forwards its events.
 	Regions []string `json:"regions,omitempty"`
