@@ -58,6 +58,8 @@ func (p *planner) call(
 	switch c.Source {
 	case "cloudtrail.amazonaws.com":
 		return p.trailCall(ctx, account, c, m)
+	case "s3.amazonaws.com":
+		return p.bucketCall(ctx, c)
 	case "config.amazonaws.com":
 		name, _ := c.Param("configurationRecorderName")
 		switch {
@@ -135,6 +137,51 @@ func (p *planner) trailCall(
 	return p.inspect(ctx, m, c, things...)
 }
 
+// bucketCall alerts on a lifecycle that deletes what a trail has recorded: the record that somebody would look for is
+// gone a day later, and the trail records as before.
+func (p *planner) bucketCall(ctx context.Context, c *event.APICall) ([]remediation.Finding, error) {
+	bucket, _ := c.Param("bucketName")
+	if c.Name != "PutBucketLifecycle" && c.Name != "PutBucketLifecycleConfiguration" || bucket == "" || !expires(c) {
+		return nil, nil
+	}
+	trails, err := p.trails(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, trail := range trails {
+		out, err := p.api.GetTrail(ctx, &cloudtrail.GetTrailInput{Name: trail})
+		switch {
+		case change.NotFound(err):
+		case err != nil:
+			return nil, change.Wrap(err, "get trail %q", trail)
+		case out.Trail.S3BucketName == bucket:
+			f := p.gone(c, bucket, i18n.T("Files of a trail expire"), i18n.T(
+				"S3 deletes what the trail %s recorded when the new rule says so: remove the rule before that.",
+				change.TrailName(trail)))
+			return []remediation.Finding{f}, nil
+		}
+	}
+	return nil, nil
+}
+
+// expires reports whether a lifecycle deletes anything: what is moved to another class, or left of a broken upload, is
+// not lost. A record without the rules says nothing of that, so it counts.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html
+func expires(c *event.APICall) bool {
+	configuration := c.Request.Object("LifecycleConfiguration")
+	rules := configuration.Objects("Rule")
+	if rule := configuration.Object("Rule"); rule != nil {
+		rules = append(rules, rule)
+	}
+	for _, rule := range rules {
+		status, _ := rule.Text("Status")
+		if status != "Disabled" && (rule["Expiration"] != nil || rule["NoncurrentVersionExpiration"] != nil) {
+			return true
+		}
+	}
+	return len(rules) == 0
+}
+
 func recorder(region, name string) change.Change {
 	return change.Change{Kind: change.Recorder, Subject: name, Target: region}
 }
@@ -161,23 +208,13 @@ var advice = i18n.T(
 // sweep inspects every trail of the account, and the recorder of the hub's region.
 func (p *planner) sweep(ctx context.Context, m *memory) ([]remediation.Finding, error) {
 	var things []change.Change
-	for in := (&cloudtrail.ListTrailsInput{}); ; {
-		out, err := p.api.ListTrails(ctx, in)
-		if err != nil {
-			return nil, change.Wrap(err, "list trails")
-		}
-		for _, t := range out.Trails {
-			trail, err := arn.Parse(t.TrailARN)
-			if err != nil || trail.AccountID != p.account {
-				continue // one of the organization
-			}
-			for _, kind := range parts["CreateTrail"] {
-				things = append(things,
-					change.Change{Kind: kind, Subject: change.TrailName(trail.Resource), Target: t.TrailARN})
-			}
-		}
-		if in.NextToken = out.NextToken; in.NextToken == "" {
-			break
+	trails, err := p.trails(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, trail := range trails {
+		for _, kind := range parts["CreateTrail"] {
+			things = append(things, change.Change{Kind: kind, Subject: change.TrailName(trail), Target: trail})
 		}
 	}
 	out, err := p.api.DescribeConfigurationRecorderStatus(ctx,
@@ -199,6 +236,24 @@ func (p *planner) sweep(ctx context.Context, m *memory) ([]remediation.Finding, 
 		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Thing(), b.Thing()))
 	})
 	return p.inspect(ctx, m, nil, things...)
+}
+
+// trails are the ARNs of the account's own trails, in every region.
+func (p *planner) trails(ctx context.Context) (own []string, err error) {
+	for in := (&cloudtrail.ListTrailsInput{}); ; {
+		out, err := p.api.ListTrails(ctx, in)
+		if err != nil {
+			return nil, change.Wrap(err, "list trails")
+		}
+		for _, t := range out.Trails {
+			if trail, err := arn.Parse(t.TrailARN); err == nil && trail.AccountID == p.account { // or of the organization
+				own = append(own, t.TrailARN)
+			}
+		}
+		if in.NextToken = out.NextToken; in.NextToken == "" {
+			return own, nil
+		}
+	}
 }
 
 // inspect compares how things record with how they did, after a call that is about them, or for a sweep. Of a thing of

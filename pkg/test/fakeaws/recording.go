@@ -14,6 +14,7 @@ import (
 type Trail struct {
 	Logging bool              `json:"logging"`
 	Tags    map[string]string `json:"tags,omitempty"`
+	Bucket  string            `json:"bucket,omitempty"`
 	change.Scope
 	// Selectors are which events it records; those of AWS if nil.
 	Selectors *change.Selectors `json:"selectors,omitempty"`
@@ -53,7 +54,7 @@ func (c call) GetTrail(in *cloudtrail.GetTrailInput) (any, error) {
 		return nil, err
 	}
 	return &cloudtrail.GetTrailOutput{Trail: cloudtrail.Trail{
-		TrailARN: in.Name, IncludeGlobalServiceEvents: trail.GlobalEvents, IsMultiRegionTrail: trail.AllRegions,
+		TrailARN: in.Name, S3BucketName: trail.Bucket, IncludeGlobalServiceEvents: trail.GlobalEvents, IsMultiRegionTrail: trail.AllRegions,
 		LogFileValidationEnabled: trail.Validation,
 	}}, nil
 }
