@@ -97,14 +97,14 @@ var acts = map[string]map[string]act{
 
 		// Roles, and who may assume them.
 		"CreateRole": {i18n.T("Role created"), low, ofRole, (*planner).trusted, i18n.T("created role %s", roleName)},
-		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, (*planner).trusted,
+		"UpdateAssumeRolePolicy": {i18n.T("Trust policy changed"), medium, ofRole, let((*planner).trusted),
 			i18n.T("changed the trust policy of role %s", roleName)},
 		"DeleteRole": {i18n.T("Role deleted"), low, ofRole, asItIs, i18n.T("deleted role %s", roleName)},
 
 		// Permissions boundaries.
-		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", boundary,
+		"PutUserPermissionsBoundary": {i18n.T("Permissions boundary of a user set"), medium, "", bounded(boundary),
 			i18n.T("set policy %s as the permissions boundary of %s", arg("permissionsBoundary"), user)},
-		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, ofRole, boundary,
+		"PutRolePermissionsBoundary": {i18n.T("Permissions boundary of a role set"), medium, ofRole, bounded(boundary),
 			i18n.T("set policy %s as the permissions boundary of role %s", arg("permissionsBoundary"), roleName)},
 		"DeleteUserPermissionsBoundary": {i18n.T("Permissions boundary of a user removed"), high, "", asItIs,
 			i18n.T("removed the permissions boundary of %s", user)},

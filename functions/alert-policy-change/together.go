@@ -10,6 +10,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/holder"
 	"github.com/warder-aws/warder/pkg/i18n"
+	"github.com/warder-aws/warder/pkg/policy"
 )
 
 // together is for a call that gives somebody a policy, or changes one: what its documents give to a user, a group or a
@@ -45,16 +46,7 @@ func (p *planner) completed(ctx context.Context, c *event.APICall, given holder.
 	if err != nil {
 		return assessment{}, err
 	}
-	texts := map[string]string{}
-	read := func(arn string) (text string, err error) {
-		text, known := texts[arn]
-		if !known {
-			if text, err = p.managed(ctx, arn, ""); err == nil {
-				texts[arn] = text
-			}
-		}
-		return text, err
-	}
+	read := p.reader(ctx)
 	worst, others := assessment{}, 0
 	for _, h := range concerned(c, all) {
 		given.Is = func(p holder.Policy) bool { return isGiven(c, h, p) }
@@ -73,6 +65,66 @@ func (p *planner) completed(ctx context.Context, c *event.APICall, given holder.
 		worst.because = i18n.Sentences(worst.because, i18n.T("%d more have it in the same way.", others))
 	}
 	return worst, nil
+}
+
+// reader reads each managed policy once.
+func (p *planner) reader(ctx context.Context) holder.Read {
+	texts := map[string]string{}
+	return func(arn string) (text string, err error) {
+		text, known := texts[arn]
+		if !known {
+			if text, err = p.managed(ctx, arn, ""); err == nil {
+				texts[arn] = text
+			}
+		}
+		return text, err
+	}
+}
+
+// rights are what a user or a role has by all of its policies, within its boundary, or the one that the call sets.
+func (p *planner) rights(ctx context.Context, c *event.APICall) (policy.Assessment, error) {
+	all, err := holder.All(ctx, p.api)
+	if err != nil {
+		return policy.Assessment{}, err
+	}
+	user, _ := c.Param("userName")
+	role, _ := c.Param("roleName")
+	for _, h := range all {
+		if h.User != "" && change.SameName(h.User, user) || h.Role != "" && change.SameName(h.Role, role) {
+			if boundary, ok := c.Param("permissionsBoundary"); ok {
+				h = h.Bounded(boundary)
+			}
+			return h.Completes(c.RecipientAccount, holder.Given{Nothing: true}, p.reader(ctx))
+		}
+	}
+	return policy.Assessment{}, nil
+}
+
+// let is for a changed trust policy: whoever it lets in has the role's rights.
+func let(alone assess) assess {
+	return within(alone, i18n.T("Trust of a role with administrator rights changed"),
+		i18n.T("Whoever its trust policy lets in has these rights."))
+}
+
+// bounded is for a new permissions boundary, which may not limit what it should.
+func bounded(alone assess) assess {
+	return within(alone, i18n.T("Permissions boundary leaves a way to administrator"),
+		i18n.T("This is what the policies allow within the new boundary."))
+}
+
+// within is for a call that is as bad as the rights of the user or role that it is about.
+func within(alone assess, title, because i18n.Message) assess {
+	return func(p *planner, ctx context.Context, c *event.APICall) ([]assessment, error) {
+		found, err := alone(p, ctx, c)
+		if err != nil || len(found) != 1 || found[0].severity != "" {
+			return found, err
+		}
+		v, err := p.rights(ctx, c)
+		if err != nil || v.Level == policy.Harmless {
+			return found, err
+		}
+		return []assessment{worse(high, title, i18n.Sentences(v.Describe(), because))}, nil
+	}
 }
 
 // has says who has rights by all of its policies.

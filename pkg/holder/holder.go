@@ -107,11 +107,15 @@ func boundary(b *types.AttachedPermissionsBoundary) string {
 	return aws.ToString(b.PermissionsBoundaryArn)
 }
 
+// Bounded is the holder with another permissions boundary, which IAM may not show yet.
+func (h Holder) Bounded(arn string) Holder { h.boundary = arn; return h }
+
 // Given is what a holder is given.
 type Given struct {
-	Is        func(Policy) bool // of a policy that the holder has: whether it is one that it is given
+	Is        func(Policy) bool // of a policy that the holder has: whether it is one that it is given; nil: none is
 	Documents []string          // what the policies say that it is given
 	Group     string            // that it joins; empty: none
+	Nothing   bool              // it is given nothing: what it has by all of its policies is asked for
 }
 
 // May reports whether what is given may complete something: rights, or a policy or a group that others may have the
@@ -134,7 +138,7 @@ func (h Holder) Completes(account string, given Given, read Read) (policy.Assess
 		if p.Managed() {
 			after.Policies = append(after.Policies, p.Name)
 		}
-		if given.Is(p) {
+		if given.Is != nil && given.Is(p) {
 			continue
 		}
 		text, err := p.text, error(nil)
@@ -151,6 +155,9 @@ func (h Holder) Completes(account string, given Given, read Read) (policy.Assess
 		if policy.Assess(policy.Holder{}, text).Level < policy.Unreadable {
 			others = append(others, text)
 		}
+	}
+	if given.Nothing {
+		given.Documents, others = others, nil
 	}
 	v := policy.Completes(before, after, others, given.Documents)
 	if v.Level == policy.Harmless || h.boundary == "" {

@@ -99,3 +99,27 @@ func TestAssess_AWSManaged(t *testing.T) {
 		}
 	}
 }
+
+// What users ordinarily have together completes nothing.
+func TestCompletes_AWSManaged(t *testing.T) {
+	all := awsManaged(t)
+	holder := policy.Holder{Account: "123456789012", User: "alice"}
+	for _, pair := range [][2]string{
+		{"ReadOnlyAccess", "IAMUserChangePassword"}, {"ReadOnlyAccess", "AmazonS3FullAccess"},
+		{"AmazonDynamoDBFullAccess", "AmazonS3FullAccess"}, {"AmazonSQSFullAccess", "AmazonSNSFullAccess"},
+		{"ViewOnlyAccess", "AWSSupportAccess"}, {"CloudWatchLogsFullAccess", "ReadOnlyAccess"},
+		{"IAMUserSSHKeys", "AWSCodeCommitPowerUser"}, {"IAMSelfManageServiceSpecificCredentials", "ReadOnlyAccess"},
+	} {
+		for _, order := range [][2]string{pair, {pair[1], pair[0]}} {
+			v := policy.Completes(holder, holder, []string{string(all[order[0]])}, []string{string(all[order[1]])})
+			if all[order[0]] == nil || v.Level != policy.Harmless {
+				t.Errorf("%s beside %s: %v", order[1], order[0], v.Describe())
+			}
+		}
+	}
+	v := policy.Completes(holder, holder, []string{string(all["NetworkAdministrator"])},
+		[]string{string(all["AutoScalingFullAccess"])})
+	if v.Level != policy.Escalates {
+		t.Errorf("passing roles, and starting instances with them: %v", v.Level)
+	}
+}

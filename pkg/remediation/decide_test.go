@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -125,6 +126,32 @@ func TestDecide_Fresh(t *testing.T) {
 			f.Fresh = true
 			tc.set(&f, &x)
 			if d := decide(f, x); d.guard != tc.guard || d.answer != tc.want {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+// What the call itself made may have been found, by the event of another call, a moment before the time of the call.
+func TestDecide_FoundJustBefore(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		urgency Urgency
+		before  time.Duration
+		want    answer
+	}{
+		{"administrator rights, a moment before", Emergency, 5 * time.Second, permit},
+		{"other rights, a moment before", "", 5 * time.Second, hold},
+		{"administrator rights, long before", Emergency, time.Hour, hold},
+		{"other rights, after the call", "", -time.Second, permit},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, x := found(), permitted(planning)
+			f.Fresh, f.Urgency = true, tc.urgency
+			x.ledger.happened = x.now.Add(-10 * time.Second)
+			opened := x.ledger.happened.Add(-tc.before)
+			x.ledger.current = ledger.Case{Opened: opened, Notified: opened, Due: x.now.Add(day), Changes: f.Changes}
+			if d := decide(f, x); d.answer != tc.want {
 				t.Errorf("%+v", d)
 			}
 		})

@@ -186,8 +186,15 @@ func promised(f Finding, x facts) bool {
 	if !isOpen(c) || c.Notified.IsZero() || !sameContent(c.Changes, f.Changes) {
 		return false
 	}
+	if f.Urgency.Emergency() {
+		at = at.Add(-skew)
+	}
 	return c.Opened.Before(at) || later(c.Opened, x.now).Sub(at) > lateEvent
 }
+
+// skew is how much later than its effect the time of a call may be, by the clocks of two services: another event may
+// have found before what the call made. What is an emergency does not wait because of that.
+const skew = time.Minute
 
 // sameContent reports whether changes that are about the same things are about the same policies in them.
 func sameContent(a, b []change.Change) bool {
