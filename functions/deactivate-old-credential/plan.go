@@ -258,7 +258,10 @@ func (p *planner) old(ctx context.Context, user string, now time.Time) (old []cr
 			old = append(old, credential{c, from})
 		}
 	}
-	slices.SortStableFunc(old, func(a, b credential) int { return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.ID, b.ID)) })
+	slices.SortStableFunc(
+		old,
+		func(a, b credential) int { return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.ID, b.ID)) },
+	)
 	return old, nil
 }
 
@@ -342,8 +345,11 @@ var instead = []struct {
 	{[]string{"cassandra.amazonaws.com"}, i18n.T("Amazon Keyspaces: use the driver's SigV4 plugin with a role.")},
 	{[]string{"bedrock.amazonaws.com"}, i18n.T("Amazon Bedrock: use a role, or short-term API keys.")},
 	{[]string{"logs.amazonaws.com", "cloudwatch.amazonaws.com"}, i18n.T("Amazon CloudWatch: use a role.")},
-	{[]string{change.SigningCertificateStatus}, i18n.T("Signing certificates are for old SOAP interfaces: if nothing uses " +
-		"the certificate, delete it.")},
+	{
+		[]string{change.SigningCertificateStatus},
+		i18n.T("Signing certificates are for old SOAP interfaces: if nothing uses " +
+			"the certificate, delete it."),
+	},
 }
 
 // advice says how to do without the credentials.

@@ -44,15 +44,19 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 		return nil, nil // who may put events on a bus of another account is for others to say
 	case len(p.Publishers) == 0:
 		f := p.refused(e.ID, i18n.T("Nobody is listed who may say that a person left, and somebody did: nothing was done."))
-		f.Advice = i18n.T("Find out who put the event on the bus. If it was the personnel system, list its role in the setting " +
-			"publishers of this control, and send the event again with another id.")
+		f.Advice = i18n.T(
+			"Find out who put the event on the bus. If it was the personnel system, list its role in the setting " +
+				"publishers of this control, and send the event again with another id.",
+		)
 		return []remediation.Finding{f}, nil
 	case d.Fault != "":
 		return []remediation.Finding{p.refused(e.ID, i18n.T("The event is not in the form that the runbook describes (%s). "+
 			"Somebody may have left, and nothing was done.", d.Fault))}, nil
 	case d.LeftAt.After(now.Add(time.Hour)):
-		return []remediation.Finding{p.refused(d.Email, i18n.T("The event says that %s leaves on %s. Nothing is done before: "+
-			"send it again then.", d.Email, i18n.Minute(d.LeftAt)))}, nil
+		return []remediation.Finding{
+			p.refused(d.Email, i18n.T("The event says that %s leaves on %s. Nothing is done before: "+
+				"send it again then.", d.Email, i18n.Minute(d.LeftAt))),
+		}, nil
 	}
 	return p.offboard(ctx, d, now)
 }
@@ -300,8 +304,12 @@ func (p *planner) summary(d *event.PersonLeft, has belongings, done []string) []
 			"with another id and the names in userNames.")
 	case len(has.owned)+len(has.approved)+len(has.younger) > 0:
 		f.Title = i18n.T("Person left: a new owner is needed")
-		f.Text = i18n.T("%s left on %s and answers for what is listed here. Its keys are not touched: find out who takes over, "+
-			"set the owner tag, and replace the keys that the person knew.", person(d), i18n.Minute(d.LeftAt))
+		f.Text = i18n.T(
+			"%s left on %s and answers for what is listed here. Its keys are not touched: find out who takes over, "+
+				"set the owner tag, and replace the keys that the person knew.",
+			person(d),
+			i18n.Minute(d.LeftAt),
+		)
 		f.Advice = i18n.T("Until then notices about these users go to an address that nobody reads. An exemption that the " +
 			"person approved stands until its end: renew it or remove it.")
 	case len(done) == len(has.own): // else an earlier try has ended it

@@ -24,8 +24,11 @@ var ways = []struct {
 	way      i18n.Message
 }{
 	{[]string{"codecommit"}, i18n.T("git-remote-codecommit signs with a role, or with what aws login gives")},
-	{[]string{"ecr", "ecr-public"}, i18n.T("pipelines pull and push with a role by OpenID Connect, machines with their own " +
-		"role and the ECR credential helper")},
+	{
+		[]string{"ecr", "ecr-public"},
+		i18n.T("pipelines pull and push with a role by OpenID Connect, machines with their own " +
+			"role and the ECR credential helper"),
+	},
 	{[]string{"ses", "email"}, i18n.T("programs send by the SES API with a role; SMTP passwords are made of access keys")},
 	{[]string{"bedrock"}, i18n.T("programs take a role, people aws login, and tools short-term API keys")},
 	{[]string{"iam", "sts", "ec2", "cloudformation", "organizations", "signin"}, i18n.T("people take aws login or IAM " +
@@ -38,8 +41,10 @@ var ways = []struct {
 
 // Instead is the line of a notice that says how to do without the key, by what it was last used for.
 func (k *Key) Instead() remediation.Fact {
-	way := i18n.T("people take aws login or IAM Identity Center, programs on AWS a role, others IAM Roles Anywhere or a role " +
-		"by OpenID Connect")
+	way := i18n.T(
+		"people take aws login or IAM Identity Center, programs on AWS a role, others IAM Roles Anywhere or a role " +
+			"by OpenID Connect",
+	)
 	for _, w := range ways {
 		if slices.Contains(w.services, k.Service) {
 			way = w.way

@@ -174,9 +174,22 @@ func (k credentialStatus) Describe(c Change, done bool) i18n.Message {
 	id, off := KeyHint(c.Target), c.After == Inactive
 	switch k.name {
 	case SSHKeyStatus:
-		return either(off, done,
-			i18n.T("deactivated SSH public key %s of %s", id, c.Subject), i18n.T("deactivate SSH public key %s of %s", id, c.Subject),
-			i18n.T("reactivated SSH public key %s of %s", id, c.Subject), i18n.T("reactivate SSH public key %s of %s", id, c.Subject))
+		return either(
+			off,
+			done,
+			i18n.T(
+				"deactivated SSH public key %s of %s",
+				id,
+				c.Subject,
+			),
+			i18n.T("deactivate SSH public key %s of %s", id, c.Subject),
+			i18n.T(
+				"reactivated SSH public key %s of %s",
+				id,
+				c.Subject,
+			),
+			i18n.T("reactivate SSH public key %s of %s", id, c.Subject),
+		)
 	case SigningCertificateStatus:
 		return either(off, done,
 			i18n.T("deactivated signing certificate %s of %s", id, c.Subject),

@@ -100,8 +100,8 @@ func readPersonLeft(detail Fields) (p *PersonLeft, fault string) {
 // address is the email address that a text is, without a name, in lower case; empty if it is none.
 func address(text string) string {
 	parsed, err := mail.ParseAddress(text)
-	if err != nil || parsed.Address != text || strings.ContainsAny(text, "\"\\ \t\r\n<>,;") {
+	if err != nil || strings.ContainsAny(text, "\"\\ \t\r\n<>,;") {
 		return ""
 	}
-	return strings.ToLower(text)
+	return strings.ToLower(parsed.Address)
 }

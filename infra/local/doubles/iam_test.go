@@ -488,6 +488,71 @@ func (p *place) servicesOf(id string) (string, error) {
 	return cmp.Or(strings.Join(words, ", "), "none"), nil
 }
 
+// withOthers is a user with credentials that are no access keys.
+func withOthers(id string) fakeaws.State {
+	return fakeaws.State{Users: map[string]*fakeaws.User{id: {
+		Created:  jan,
+		Services: []fakeaws.ServiceKey{{ID: "ACCA" + id, Service: "bedrock.amazonaws.com", Status: "Active", Created: feb}},
+		SSH:      []fakeaws.Uploaded{{ID: "APKA" + id, Status: "Active", Created: feb}},
+	}}}
+}
+
+func (p *place) switchService(id string) (string, error) {
+	out, err := p.iam.ListServiceSpecificCredentials(p.t.Context(), &iam.ListServiceSpecificCredentialsInput{UserName: &id})
+	if err != nil {
+		return "", err
+	}
+	_, err = p.iam.UpdateServiceSpecificCredential(p.t.Context(), &iam.UpdateServiceSpecificCredentialInput{
+		UserName: &id, ServiceSpecificCredentialId: out.ServiceSpecificCredentials[0].ServiceSpecificCredentialId,
+		Status: types.StatusTypeInactive,
+	})
+	if err != nil {
+		return "", err
+	}
+	return p.servicesOf(id)
+}
+
+func (p *place) switchNoService(id string) (string, error) {
+	_, err := p.iam.UpdateServiceSpecificCredential(p.t.Context(), &iam.UpdateServiceSpecificCredentialInput{
+		UserName: &id, ServiceSpecificCredentialId: aws.String("ACCANOSUCHCREDENTIAL1"), Status: types.StatusTypeInactive,
+	})
+	return "updated", err
+}
+
+func (p *place) sshOf(id string) (string, error) {
+	out, err := p.iam.ListSSHPublicKeys(p.t.Context(), &iam.ListSSHPublicKeysInput{UserName: &id})
+	if err != nil {
+		return "", err
+	}
+	var words []string
+	for _, key := range out.SSHPublicKeys {
+		words = append(words, fmt.Sprintf("%s %s %s", *key.UserName, key.Status, day(key.UploadDate)))
+	}
+	return cmp.Or(strings.Join(words, ", "), "none"), nil
+}
+
+func (p *place) switchSSH(id string) (string, error) {
+	out, err := p.iam.ListSSHPublicKeys(p.t.Context(), &iam.ListSSHPublicKeysInput{UserName: &id})
+	if err != nil {
+		return "", err
+	}
+	_, err = p.iam.UpdateSSHPublicKey(p.t.Context(), &iam.UpdateSSHPublicKeyInput{
+		UserName: &id, SSHPublicKeyId: out.SSHPublicKeys[0].SSHPublicKeyId, Status: types.StatusTypeInactive,
+	})
+	if err != nil {
+		return "", err
+	}
+	return p.sshOf(id)
+}
+
+func (p *place) certificatesOf(id string) (string, error) {
+	out, err := p.iam.ListSigningCertificates(p.t.Context(), &iam.ListSigningCertificatesInput{UserName: &id})
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(strings.Repeat("one ", len(out.Certificates)), "none"), nil
+}
+
 // onKey does something with the nth key of a user, as often as it says, and tells what keys there are.
 func onKey(n, times int, do func(p *place, id, key string) error) func(*place, string) (string, error) {
 	return func(p *place, id string) (string, error) {
@@ -541,6 +606,55 @@ var keys = []trial{
 		do: (*place).servicesOf},
 	{operation: "iam:ListServiceSpecificCredentials", name: "nobody of the name", want: "NoSuchEntity",
 		do: (*place).servicesOf},
+	{
+		operation: "iam:ListServiceSpecificCredentials", name: "service and status of each",
+		want: "ID bedrock.amazonaws.com Active", state: withOthers, do: (*place).servicesOf,
+	},
+	{
+		operation: "iam:UpdateServiceSpecificCredential", name: "off", want: "ID bedrock.amazonaws.com Inactive",
+		state: withOthers, do: (*place).switchService,
+	},
+	{
+		operation: "iam:UpdateServiceSpecificCredential", name: "one that is not there", want: "NoSuchEntity", state: plain,
+		do: (*place).switchNoService,
+	},
+	{
+		operation: "iam:ListSSHPublicKeys", name: "owner, status and age of each", want: "ID Active 2026-02-03",
+		state: withOthers, do: (*place).sshOf,
+	},
+	{operation: "iam:ListSSHPublicKeys", name: "a user who has none", want: "none", state: plain, do: (*place).sshOf},
+	{operation: "iam:ListSSHPublicKeys", name: "nobody of the name", want: "NoSuchEntity", do: (*place).sshOf},
+	{
+		operation: "iam:UpdateSSHPublicKey", name: "off", want: "ID Inactive 2026-02-03", state: withOthers,
+		do: (*place).switchSSH,
+	},
+	{
+		operation: "iam:UpdateSSHPublicKey", name: "one that is not there", want: "NoSuchEntity", state: plain,
+		do: func(p *place, id string) (string, error) {
+			_, err := p.iam.UpdateSSHPublicKey(p.t.Context(), &iam.UpdateSSHPublicKeyInput{
+				UserName: &id, SSHPublicKeyId: aws.String("APKANOSUCHKEY0000001"), Status: types.StatusTypeInactive,
+			})
+			return "updated", err
+		},
+	},
+	{
+		operation: "iam:ListSigningCertificates", name: "a user who has none", want: "none", state: plain,
+		do: (*place).certificatesOf,
+	},
+	{
+		operation: "iam:ListSigningCertificates", name: "nobody of the name", want: "NoSuchEntity",
+		do: (*place).certificatesOf,
+	},
+	{
+		operation: "iam:UpdateSigningCertificate", name: "one that is not there", want: "NoSuchEntity", state: plain,
+		do: func(p *place, id string) (string, error) {
+			_, err := p.iam.UpdateSigningCertificate(p.t.Context(), &iam.UpdateSigningCertificateInput{
+				UserName: &id, CertificateId: aws.String("TA7SMP42TDN5Z26OBPJE7EXAMPLENONE"),
+				Status: types.StatusTypeInactive,
+			})
+			return "updated", err
+		},
+	},
 	{operation: "iam:GetAccessKeyLastUsed", name: "a key that was used", want: "ID 2026-02-03 s3 us-east-1",
 		state: withKeys, do: func(p *place, id string) (string, error) {
 			key, err := p.key(id, 0)

@@ -202,6 +202,25 @@ func seedUser(t *testing.T, server *moto.Server, users *iam.Client, name string,
 			return err
 		}
 	}
+	for _, key := range user.Services {
+		if _, err := users.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{
+			UserName: &name, ServiceName: aws.String(key.Service),
+		}); err != nil {
+			return err
+		}
+	}
+	for _, key := range user.SSH {
+		made, err := users.UploadSSHPublicKey(ctx, &iam.UploadSSHPublicKeyInput{
+			UserName: &name, SSHPublicKeyBody: aws.String("ssh-rsa " + key.ID),
+		})
+		if err != nil {
+			return err
+		}
+		age := moto.Age{Credential: *made.SSHPublicKey.SSHPublicKeyId, Created: key.Created}
+		if err := server.Age(ctx, age); err != nil {
+			return err
+		}
+	}
 	for _, key := range user.Keys {
 		made, err := users.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &name})
 		if err != nil {

@@ -216,7 +216,9 @@ func (m *maker) eventBus(_ string, p struct{ Name string }) (made, error) {
 }
 
 // eventBusPolicy makes nothing: whoever reaches the local account may put events on its buses.
-func (*maker) eventBusPolicy(name string, _ struct{ EventBusName string }) (made, error) { return with(name), nil }
+func (*maker) eventBusPolicy(name string, _ struct{ EventBusName string }) (made, error) {
+	return with(name), nil
+}
 
 func (m *maker) rule(name string, p struct {
 	Name                                    *string
