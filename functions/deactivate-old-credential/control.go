@@ -1,5 +1,6 @@
 // Package deactivateoldcredential is the Lambda function that makes the long-lived credentials of IAM users that are no
-// access keys inactive once they are older than the allowed age. README.md is its runbook, control.json its description.
+// access keys inactive once they are older than the allowed age. README.md is its runbook, control.json its
+// description.
 package deactivateoldcredential
 
 import (

@@ -1,5 +1,5 @@
-// Package offboarduser is the Lambda function that ends the credentials of the IAM users of a person who left. README.md
-// is its runbook, control.json its description.
+// Package offboarduser is the Lambda function that ends the credentials of the IAM users of a person who left.
+// README.md is its runbook, control.json its description.
 package offboarduser
 
 import (

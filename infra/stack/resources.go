@@ -106,8 +106,8 @@ func newBus(stack awscdk.Stack) awsevents.CfnEventBus {
 	})
 }
 
-// guardBus keeps everybody but the publishers from putting the events of people on the bus, whatever else they may do in
-// the account.
+// guardBus keeps everybody but the publishers from putting the events of people on the bus, whatever else they may do
+// in the account.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
 func guardBus(stack awscdk.Stack, bus awsevents.CfnEventBus, publishers []string) {
 	condition := map[string]any{"ForAnyValue:StringEquals": map[string]any{"events:source": []string{event.People}}}

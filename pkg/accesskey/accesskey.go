@@ -76,7 +76,8 @@ type Key struct {
 	Active  bool
 	Created time.Time
 	Used    time.Time // when it was last used, zero if never or if [LastUsed] was not asked
-	// Service and Region are what it was last used for, and where, such as "s3" and "us-east-1"; empty if IAM does not say.
+	// Service and Region are what it was last used for, and where, such as "s3" and "us-east-1"; empty if IAM does
+	// not say.
 	Service, Region string
 }
 

@@ -35,8 +35,8 @@ var ways = []struct {
 		"Identity Center, pipelines a role by OpenID Connect")},
 	{[]string{
 		"s3", "dynamodb", "sqs", "sns", "kinesis", "firehose", "logs", "monitoring", "secretsmanager", "ssm", "kms", "lambda",
-	}, i18n.T("programs on AWS take the role of their instance, task or function, others IAM Roles Anywhere; people take " +
-		"aws login")},
+	}, i18n.T("programs on AWS take the role of their instance, task or function, others IAM Roles Anywhere; people " +
+		"take aws login")},
 }
 
 // Instead is the line of a notice that says how to do without the key, by what it was last used for.

@@ -16,8 +16,8 @@ const People = "warder.people"
 //	{"version": "1", "id": "…", "email": "…", "leftAt": "2026-11-17T09:00:00Z",
 //	 "name": "…", "manager": "…", "userNames": ["…"]}
 //
-// The first four are required, and nothing else is known. What is not in that form has a Fault and nothing else: somebody
-// left, and a person has to look.
+// The first four are required, and nothing else is known. What is not in that form has a Fault and nothing else:
+// somebody left, and a person has to look.
 type PersonLeft struct {
 	Fault     string // the path of the field that is wrong, "detail" for one that is not known; empty if nothing is
 	ID        string // of the leaving: the same in every event about it

@@ -498,7 +498,9 @@ func withOthers(id string) fakeaws.State {
 }
 
 func (p *place) switchService(id string) (string, error) {
-	out, err := p.iam.ListServiceSpecificCredentials(p.t.Context(), &iam.ListServiceSpecificCredentialsInput{UserName: &id})
+	out, err := p.iam.ListServiceSpecificCredentials(p.t.Context(), &iam.ListServiceSpecificCredentialsInput{
+		UserName: &id,
+	})
 	if err != nil {
 		return "", err
 	}

@@ -229,7 +229,8 @@ func (b *Bus) Put(ctx context.Context, event eventfile.Event) ([]Match, error) {
 		return nil, nil
 	}
 	entry := Entry{Event: event, Region: event.Region}
-	if own := event.Source == made.Drilled || event.Source == made.People; own && slices.Contains(b.buses, settings.Product) {
+	own := event.Source == made.Drilled || event.Source == made.People
+	if own && slices.Contains(b.buses, settings.Product) {
 		entry.Bus, entry.Region = settings.Product, b.region
 	}
 	results, err := b.PutEntries(ctx, []Entry{entry})
