@@ -68,12 +68,12 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 		}
 	case req.service == "ec2" && call.Resource != "*":
 		call.Conditions["ec2:Owner"] = h.Account // functions ask for what the account owns
-	// A list is of all that there are.
+	// A list is of all that there are, for each of which one may stand.
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
 	case call.Action == "rds:DescribeDBSnapshots" && call.Resource == "*":
-		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":snapshot:*"
+		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":snapshot:any"
 	case call.Action == "rds:DescribeDBClusterSnapshots" && call.Resource == "*":
-		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":cluster-snapshot:*"
+		call.Resource = "arn:aws:rds:" + req.region + ":" + h.Account + ":cluster-snapshot:any"
 	case call.Action == "lambda:ListEventSourceMappings":
 		call.Resource = "*" // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 	// A recorder's ARN ends in an id that nobody may know beforehand.
