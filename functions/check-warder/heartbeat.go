@@ -48,7 +48,8 @@ func (c *checker) send(ctx context.Context) (sent time.Time) {
 	sent = c.Now().UTC()
 	detail, _ := json.Marshal(beat{sent}) // cannot fail: a time
 	out, err := c.rules.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		Source: aws.String(heartbeat), DetailType: aws.String(event.HeartbeatType), Detail: aws.String(string(detail)),
+		EventBusName: aws.String("default"), // the role names it
+		Source:       aws.String(heartbeat), DetailType: aws.String(event.HeartbeatType), Detail: aws.String(string(detail)),
 	}}}, func(o *eventbridge.Options) { o.Region = c.region })
 	if err != nil || out.FailedEntryCount > 0 {
 		c.state.Add(metric.SilentRegions, 1)
