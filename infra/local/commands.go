@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -431,21 +432,22 @@ func (s script) publish(args []string) (string, error) {
 	return "", s.keep(args[1], []byte(s.ReadFile(args[0])))
 }
 
-// slack prints the thread that begins with a message which mentions the member and has the text.
+// slack prints the thread in which a message mentions the member and has the text.
 func (s script) slack(args []string) (string, error) {
 	if err := s.account.Posted(s.ctx); err != nil {
 		return "", err
 	}
 	all := s.account.Slack.Messages()
 	i := slices.IndexFunc(all, func(m slackserver.Message) bool {
-		return m.Thread == "" && slices.Contains(m.Mentions, args[0]) && strings.Contains(m.Text, args[1])
+		return slices.Contains(m.Mentions, args[0]) && strings.Contains(m.Text, args[1])
 	})
 	if i < 0 {
 		return "", fmt.Errorf("none of %d messages mentions %s and has %q", len(all), args[0], args[1])
 	}
+	root := cmp.Or(all[i].Thread, all[i].ID)
 	var text strings.Builder
 	for _, m := range all {
-		if m.ID != all[i].ID && m.Thread != all[i].ID {
+		if m.ID != root && m.Thread != root {
 			continue
 		}
 		s.say("%s", s.printer.style.dim(place(m)+":"))
