@@ -378,7 +378,13 @@ func TestWatch_Stack(t *testing.T) {
 // What alarms watch is measured once a day, 0 as well: it ends an alarm. What cannot be read is not measured.
 func TestWatch_Measured(t *testing.T) {
 	deployed := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC) // of all that is in the stack
-	clean := map[string]float64{"BreakerOpen": 0, "OpenCases": 0, "OverdueSweeps": 0, "DeliveryFaults": 0, "SilentRegions": 0}
+	clean := map[string]float64{
+		"BreakerOpen":    0,
+		"OpenCases":      0,
+		"OverdueSweeps":  0,
+		"DeliveryFaults": 0,
+		"SilentRegions":  0,
+	}
 	with := func(name string, value float64) map[string]float64 {
 		all := maps.Clone(clean)
 		all[name] = value

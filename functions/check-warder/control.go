@@ -51,7 +51,13 @@ func newWatchman(s handler.Setup) watchman {
 	for _, topic := range s.Settings.Own.Topics {
 		// The second way needs neither the ledger nor a key: it remembers, as long as the process lives, what it has sent.
 		second := *s.Runner
-		second.Topic, second.Ledger = notice.Topic{API: w.topics, ARN: topic, UTF8: w.Settings.Subjects == settings.UTF8}, ledger.New(new(ledger.Memory))
+		second.Topic, second.Ledger = notice.Topic{
+			API:  w.topics,
+			ARN:  topic,
+			UTF8: w.Settings.Subjects == settings.UTF8,
+		}, ledger.New(
+			new(ledger.Memory),
+		)
 		w.ways = append(w.ways, &second)
 	}
 	w.ways = append(w.ways, s.Runner)

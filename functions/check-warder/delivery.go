@@ -86,7 +86,8 @@ var faults = map[string][]fault{
 // oldest is how old a message of a queue that feeds a function may be that nobody has taken.
 const oldest = 30 * time.Minute
 
-// measuredAs is the name by which CloudWatch knows a resource, and its bus if it is a rule; empty if nothing is measured.
+// measuredAs is the name by which CloudWatch knows a resource, and its bus if it is a rule; empty if nothing is
+// measured.
 func (c *checker) measuredAs(r deployment.Resource) (name, bus string) {
 	switch r.Type {
 	case "AWS::Events::Rule":

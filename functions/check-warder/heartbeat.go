@@ -53,8 +53,12 @@ func (c *checker) send(ctx context.Context) (sent time.Time) {
 	}}}, func(o *eventbridge.Options) { o.Region = c.region })
 	if err != nil || out.FailedEntryCount > 0 {
 		c.state.Add(metric.SilentRegions, 1)
-		c.differs(critical, c.region, i18n.T("Nothing can be put on the event bus of the region %s: whether its events reach "+
-			"Warder is not known.", c.region))
+		c.differs(
+			critical,
+			c.region,
+			i18n.T("Nothing can be put on the event bus of the region %s: whether its events reach "+
+				"Warder is not known.", c.region),
+		)
 		return time.Time{}
 	}
 	return sent
@@ -103,7 +107,11 @@ func (c *checker) silent(last ledger.Heartbeat) {
 	if !last.At.IsZero() {
 		when = i18n.T("The last one arrived on %s.", i18n.Minute(last.At))
 	}
-	c.differs(critical, c.region, i18n.Sentences(i18n.T("The heartbeat of the region %s has not arrived: what happens there "+
-		"does not reach Warder. Its bus, its rule or its role does not let events through, or the hub's bus does not take "+
-		"them.", c.region), when))
+	c.differs(
+		critical,
+		c.region,
+		i18n.Sentences(i18n.T("The heartbeat of the region %s has not arrived: what happens there "+
+			"does not reach Warder. Its bus, its rule or its role does not let events through, or the hub's bus does not take "+
+			"them.", c.region), when),
+	)
 }

@@ -47,7 +47,10 @@ func (p *planner) assess(
 			User: user, Title: i18n.T("Stale access key"),
 			Text: i18n.T("Access key %s of %s is %d days old; the allowed age is %d days.",
 				change.KeyHint(k.ID), user, age, allowed),
-			Facts: append(remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()), k.Instead()),
+			Facts: append(
+				remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()),
+				k.Instead(),
+			),
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},

@@ -115,7 +115,10 @@ func (p *planner) assess(
 		}
 		found[k.ID] = remediation.Finding{
 			User: user, Title: i18n.T("Unused access key"), Text: text,
-			Facts: append(remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()), k.Instead()),
+			Facts: append(
+				remediation.Facts(i18n.T("Created"), i18n.Day(k.Created), i18n.T("Last used"), k.Usage()),
+				k.Instead(),
+			),
 			Changes: []change.Change{{
 				Kind: change.AccessKeyStatus, Subject: user, Target: k.ID, Before: change.Active, After: change.Inactive,
 			}},

@@ -32,10 +32,10 @@ const (
 
 // poster posts what the topic publishes.
 //
-// Whoever may publish to the topic, or send to the queue, can hand it anything. A notice is posted if the ledger has its
-// entry with the record that this very text was published about it, and an alarm if it is one of Warder's, of which the
-// name, the states and the time are taken. Of anything else nothing is shown but that it came. It never sleeps: what has
-// to wait is left to the queue, which hands it over again.
+// Whoever may publish to the topic, or send to the queue, can hand it anything. A notice is posted if the ledger has
+// its entry with the record that this very text was published about it, and an alarm if it is one of Warder's, of which
+// the name, the states and the time are taken. Of anything else nothing is shown but that it came. It never sleeps:
+// what has to wait is left to the queue, which hands it over again.
 type poster struct {
 	Client          *slack.Client
 	Feed            feed.Feed
@@ -96,8 +96,8 @@ func (p *poster) post(ctx context.Context, raw json.RawMessage) (answer, error) 
 	return a, nil
 }
 
-// arrange reads the messages and returns what is to be posted: the most urgent first, and then as it happened. It settles
-// the others.
+// arrange reads the messages and returns what is to be posted: the most urgent first, and then as it happened. It
+// settles the others.
 func (p *poster) arrange(ctx context.Context, a *answer, records []events.SQSMessage) []item {
 	var all []item
 	for _, record := range records {
@@ -123,8 +123,8 @@ func (p *poster) arrange(ctx context.Context, a *answer, records []events.SQSMes
 	return all
 }
 
-// read reads a message: a notice that the ledger has, an alarm of CloudWatch, or that somebody published something else.
-// A wait says that the ledger may have it in a moment. What has no id is not to be posted.
+// read reads a message: a notice that the ledger has, an alarm of CloudWatch, or that somebody published something
+// else. A wait says that the ledger may have it in a moment. What has no id is not to be posted.
 func (p *poster) read(ctx context.Context, record events.SQSMessage) (i item, wait time.Duration, err error) {
 	var n notice.Message
 	if json.Unmarshal([]byte(record.Body), &n) == nil && n.Version != "" && n.ID != "" && n.Kind != "" {
@@ -242,9 +242,9 @@ func (t *turn) leave(ctx context.Context, wait time.Duration) {
 	t.items = nil
 }
 
-// next takes the next message from the items: the first that is to be posted now, alone if it is urgent, else with others
-// that are not and belong into the same place. All of them are claimed. It returns the root of their thread as well,
-// empty if the message begins one or stands alone.
+// next takes the next message from the items: the first that is to be posted now, alone if it is urgent, else with
+// others that are not and belong into the same place. All of them are claimed. It returns the root of their thread as
+// well, empty if the message begins one or stands alone.
 func (t *turn) next(ctx context.Context) (batch []item, root string, err error) {
 	var others []item
 	defer func() { t.items = others }()

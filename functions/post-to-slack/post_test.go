@@ -400,8 +400,8 @@ func TestPost_FirstSweep(t *testing.T) {
 	}
 }
 
-// Two invocations at a time, messages in any order, each of them twice: each notice is posted once, each incident has one
-// thread, and no two messages come within a second.
+// Two invocations at a time, messages in any order, each of them twice: each notice is posted once, each incident has
+// one thread, and no two messages come within a second.
 func TestPost_AnyOrder(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) { anyOrder(t, rand.New(rand.NewPCG(seed, 16))) })
@@ -482,8 +482,12 @@ func TestPost_CriticalFirst(t *testing.T) {
 	if _, err := w.settle(t); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"🔴 [CRITICAL] T n3 - alice (1111…3333). Found.", "🟠 [HIGH] T n1 - alice (1111…3333). Found.", "🟠 [HIGH] T n5 - alice (1111…3333). Found.",
-		"🟡 3 notices. T n2, alice"}
+	want := []string{
+		"🔴 [CRITICAL] T n3 - alice (1111…3333). Found.",
+		"🟠 [HIGH] T n1 - alice (1111…3333). Found.",
+		"🟠 [HIGH] T n5 - alice (1111…3333). Found.",
+		"🟡 3 notices. T n2, alice",
+	}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -648,7 +652,11 @@ func TestPost_RootDeleted(t *testing.T) {
 		}
 		w.posts(t, message(m, "t1", notice.Alert))
 	}
-	want := []string{"🟠 [HIGH] T n1 - alice (1111…3333). Found.", "🟠 [HIGH] T n2 - alice (1111…3333). Found.", "2.0 🟠 [HIGH] T n3 - alice (1111…3333). Found."}
+	want := []string{
+		"🟠 [HIGH] T n1 - alice (1111…3333). Found.",
+		"🟠 [HIGH] T n2 - alice (1111…3333). Found.",
+		"2.0 🟠 [HIGH] T n3 - alice (1111…3333). Found.",
+	}
 	if diff := cmp.Diff(want, w.channel.lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

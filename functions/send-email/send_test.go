@@ -297,8 +297,8 @@ func subscribing(f *settings.Function) {
 	f.Owners.Prefixes = map[string]string{"a-": alice, "b-": "Bob@example.com"}
 }
 
-// The first sweep of an account, without SES: 300 findings, published as fast as sweeps do that start together, three of
-// them urgent. SNS suspends a subscription that gets more than ten messages in a second.
+// The first sweep of an account, without SES: 300 findings, published as fast as sweeps do that start together, three
+// of them urgent. SNS suspends a subscription that gets more than ten messages in a second.
 func TestFirstSweepThroughSNS(t *testing.T) {
 	w := newWorld(t, subscribing)
 	owners := []string{alice, "bob@example.com", "", "nobody@example.com", soc}
@@ -368,8 +368,8 @@ func TestFirstSweepThroughSNS(t *testing.T) {
 	}
 }
 
-// However often SQS hands a notice over, and whichever call fails: each subscriber gets it, and twice only if the record
-// of it failed.
+// However often SQS hands a notice over, and whichever call fails: each subscriber gets it, and twice only if the
+// record of it failed.
 func TestThroughSNSOnce(t *testing.T) {
 	w := newWorld(t, subscribing)
 	n := w.notify(notice.Message{Control: "c", Severity: "low", Title: "T", Subject: "alice", Owner: alice})
@@ -423,7 +423,8 @@ func TestSNSRefuses(t *testing.T) {
 	w := newWorld(t, subscribing)
 	w.published.err = errors.New("KMSDisabled")
 	w.notify(notice.Message{Control: "c", Severity: "medium", Title: "T", Subject: "alice", Owner: alice})
-	if _, err := w.try(); err == nil || !strings.Contains(err.Error(), "publish 1 notices: KMSDisabled") || w.queue.Len() != 1 {
+	if _, err := w.try(); err == nil || !strings.Contains(err.Error(), "publish 1 notices: KMSDisabled") ||
+		w.queue.Len() != 1 {
 		t.Errorf("%v, %d are left", err, w.queue.Len())
 	}
 	w.published.err = nil

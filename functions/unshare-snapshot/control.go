@@ -1,5 +1,5 @@
-// Package unsharesnapshot is the Lambda function that takes away what shares snapshots and images with everybody, or with
-// accounts that are not trusted. README.md is its runbook, control.json its description.
+// Package unsharesnapshot is the Lambda function that takes away what shares snapshots and images with everybody, or
+// with accounts that are not trusted. README.md is its runbook, control.json its description.
 package unsharesnapshot
 
 import (

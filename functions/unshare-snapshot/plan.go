@@ -127,8 +127,8 @@ func called(account string, c *event.APICall) (t thing, ok bool) {
 	if call.permission != "" {
 		return thing{kind: call.kind, region: c.Region, name: name}, true
 	}
-	// RDS takes the name in any case (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html),
-	// and an ARN.
+	// RDS takes the name in any case
+	// (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html), and an ARN.
 	name = strings.ToLower(name)
 	of := "snapshot:"
 	if call.kind == change.ClusterSnapshotShare {
@@ -136,7 +136,13 @@ func called(account string, c *event.APICall) (t thing, ok bool) {
 	}
 	named, err := arn.Parse(name)
 	if err != nil {
-		named = arn.ARN{Partition: partition(c.Region), Service: "rds", Region: c.Region, AccountID: account, Resource: of + name}
+		named = arn.ARN{
+			Partition: partition(c.Region),
+			Service:   "rds",
+			Region:    c.Region,
+			AccountID: account,
+			Resource:  of + name,
+		}
 	}
 	ok = named.AccountID == account && named.Region == c.Region && strings.HasPrefix(named.Resource, of)
 	return thing{kind: call.kind, region: c.Region, name: named.String()}, ok
@@ -200,7 +206,8 @@ func (p *planner) read(ctx context.Context, t *thing) ([]string, error) {
 	return with, nil
 }
 
-// findings is one for each who is outside, so that whoever is added later changes nothing about when the others are due.
+// findings is one for each who is outside, so that whoever is added later changes nothing about when the others are
+// due.
 func (p *planner) findings(
 	account string, t thing, with []string, c *event.APICall, fresh func(name string) bool,
 ) (findings []remediation.Finding) {
@@ -239,9 +246,11 @@ func order(f remediation.Finding) int {
 	return of
 }
 
-var advice = i18n.T("Find out who shared it, and what is in it: who had access may have copied it. If it is encrypted, " +
-	"look at the policy and the grants of its key, too. If an account is to have it, add the account to trustedAccounts " +
-	"and share it again, or exempt it with a tag.")
+var advice = i18n.T(
+	"Find out who shared it, and what is in it: who had access may have copied it. If it is encrypted, " +
+		"look at the policy and the grants of its key, too. If an account is to have it, add the account to trustedAccounts " +
+		"and share it again, or exempt it with a tag.",
+)
 
 // share is the change that takes a share away.
 func (t thing) share(with string) change.Change {
@@ -274,8 +283,8 @@ func (p *planner) inside(account, name string) bool {
 
 func (p *planner) outside(name string) bool { return !p.inside(p.account, name) }
 
-// sweep reads whom all snapshots and images of the account are shared with, after the one that is named, in the order of
-// their keys. What cannot be listed in one region keeps none in another from being read.
+// sweep reads whom all snapshots and images of the account are shared with, after the one that is named, in the order
+// of their keys. What cannot be listed in one region keeps none in another from being read.
 func (p *planner) sweep(ctx context.Context, m remediation.Memory, after string) ([]remediation.Finding, error) {
 	var faults []error
 	awaited := map[string]bool{}

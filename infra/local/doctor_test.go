@@ -83,7 +83,12 @@ func TestTheDoctorIsGreenAfterTheWalkOfTheReadme(t *testing.T) {
 	}
 	r := startUp(t, strings.Fields(strings.TrimSuffix(start, "\""))...)
 	terminal := exec.Command("bash", "-e", "-o", "pipefail", "-c", walk)
-	terminal.Dir, terminal.Env = root(t), append(os.Environ(), "PATH="+filepath.Join(root(t), ".venv/bin")+":"+os.Getenv("PATH"))
+	terminal.Dir, terminal.Env = root(
+		t,
+	), append(
+		os.Environ(),
+		"PATH="+filepath.Join(root(t), ".venv/bin")+":"+os.Getenv("PATH"),
+	)
 	for name, value := range r.env {
 		terminal.Env = append(terminal.Env, name+"="+value)
 	}
@@ -92,7 +97,8 @@ func TestTheDoctorIsGreenAfterTheWalkOfTheReadme(t *testing.T) {
 	}
 	states, said := r.doctor(t)(0)
 	for check, state := range states {
-		remark := state == "remark" && slices.Contains([]string{"region us-east-1", "settings", "stack warder", "sweeps"}, check)
+		remark := state == "remark" &&
+			slices.Contains([]string{"region us-east-1", "settings", "stack warder", "sweeps"}, check)
 		if state != "ok" && !remark {
 			t.Errorf("%s is %s: %s", check, state, said[check])
 		}

@@ -156,10 +156,16 @@ func (h *Hub) alarms() []alarm {
 		own("DeliveryAlarm", "delivery", metric.DeliveryFaults, 1,
 			"AWS throttled functions, or could neither deliver nor keep an event: the daily check names them in its notice. "+
 				"What was lost is found by the next sweep, or by nobody. Fix the cause: make doctor. See %s.", handbook),
-		own("HeartbeatAlarm", "no-heartbeat", metric.SilentRegions, 1,
+		own(
+			"HeartbeatAlarm",
+			"no-heartbeat",
+			metric.SilentRegions,
+			1,
 			"An event that the daily check put on the bus of a region has not arrived in the ledger: what happens there does not "+
 				"reach Warder. The daily check names the region in its notice. Compare its bus, rules and role: make doctor. "+
-				"See %s.", handbook),
+				"See %s.",
+			handbook,
+		),
 		own("HaltAlarm", "halted", metric.HaltedHours, haltHours,
 			"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
 				"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook),
@@ -170,7 +176,10 @@ func (h *Hub) alarms() []alarm {
 				"Read why in the saved query warder/failures. See %s.", checkHours, handbook),
 	}
 	for i := range alarms {
-		alarms[i].twice = slices.Contains([]string{"failed", "undelivered", "delivery", "no-heartbeat", "no-sweep"}, alarms[i].name)
+		alarms[i].twice = slices.Contains(
+			[]string{"failed", "undelivered", "delivery", "no-heartbeat", "no-sweep"},
+			alarms[i].name,
+		)
 	}
 	for _, c := range h.props.Controls {
 		if !c.Tool || !watches(c) {

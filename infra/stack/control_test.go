@@ -43,7 +43,8 @@ func TestRules_PatternsOfControlJSON(t *testing.T) {
 			var patterns []any
 			var schedules []string
 			for _, rule := range tmpl.rules(tmpl.function(t, c.ID)) {
-				if isHeartbeat(rule) || rule.get("EventBusName") != nil && text(rule.get("EventPattern.source")) != "warder.people" {
+				if isHeartbeat(rule) ||
+					rule.get("EventBusName") != nil && text(rule.get("EventPattern.source")) != "warder.people" {
 					continue // the daily check's own, or what comes to the hub's bus as well
 				}
 				if pattern := rule.get("EventPattern"); pattern != nil {

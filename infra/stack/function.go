@@ -285,8 +285,8 @@ func newRule(scope constructs.Construct, id string, rule awsevents.CfnRuleProps,
 	return awsevents.NewCfnRule(scope, jsii.String(id), &rule)
 }
 
-// mayStart allows a rule to start the function. On Warder's own bus one permission is for all rules: a stack has at most
-// 500 resources, and whoever puts a rule on that bus is reported.
+// mayStart allows a rule to start the function. On Warder's own bus one permission is for all rules: a stack has at
+// most 500 resources, and whoever puts a rule on that bus is reported.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 func (h *Hub) mayStart(scope constructs.Construct, id string, f awslambda.Function, bus *string,
 	rule awsevents.CfnRule,

@@ -38,8 +38,8 @@ func newMail(h *Hub) string {
 	return set
 }
 
-// addMailTopics adds the topics of the addresses that get mail through SNS: those of notify, for everything, alarms too;
-// and those of owners, for what is addressed to them. Each has to confirm once, in a mail that SNS sends. A tool
+// addMailTopics adds the topics of the addresses that get mail through SNS: those of notify, for everything, alarms
+// too; and those of owners, for what is addressed to them. Each has to confirm once, in a mail that SNS sends. A tool
 // publishes there, which folds notices: more than ten messages in a second suspend a subscription by email.
 // https://docs.aws.amazon.com/general/latest/gr/sns.html
 func (h *Hub) addMailTopics() {

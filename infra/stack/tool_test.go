@@ -170,7 +170,10 @@ func TestTool_SubscribesThroughAQueue(t *testing.T) {
 				for _, s := range statements(policy.get("PolicyDocument")) {
 					allowed = append(allowed, statementLines(s)...)
 				}
-				want := "allow sns.amazonaws.com sqs:SendMessage on ${" + hash.ReplaceAllString(q.id, "") + ".Arn} if aws:SourceArn ArnEquals ${Notices}"
+				want := "allow sns.amazonaws.com sqs:SendMessage on ${" + hash.ReplaceAllString(
+					q.id,
+					"",
+				) + ".Arn} if aws:SourceArn ArnEquals ${Notices}"
 				if !slices.Contains(allowed, want) {
 					t.Errorf("%s allows %v, want %q", q.id, allowed, want)
 				}
@@ -181,7 +184,9 @@ func TestTool_SubscribesThroughAQueue(t *testing.T) {
 				t.Errorf("%s filters: %t", subscription.id, filtered)
 			}
 		}
-		if direct := tmpl.where("AWS::SNS::Subscription", func(r resource) bool { return r.get("Protocol") == "lambda" }); len(direct) > 0 {
+		if direct := tmpl.where("AWS::SNS::Subscription", func(r resource) bool { return r.get("Protocol") == "lambda" }); len(
+			direct,
+		) > 0 {
 			t.Errorf("%v is started by the topic itself: it can use up the concurrency of the account", direct)
 		}
 	}

@@ -129,7 +129,10 @@ func (f Feed) Published(
 		return false, 0, err
 	}
 	sum := notice.Sum(record.Body)
-	if slices.ContainsFunc(entry.Notifications, func(r ledger.Notification) bool { return r.Kind == n.Kind && r.Sum == sum }) {
+	if slices.ContainsFunc(
+		entry.Notifications,
+		func(r ledger.Notification) bool { return r.Kind == n.Kind && r.Sum == sum },
+	) {
 		return true, 0, nil
 	}
 	if f.Now().Sub(sentAt(record)) < settle {

@@ -11,8 +11,8 @@ import (
 // zone is the one that times are shown in; nil is UTC.
 var zone atomic.Pointer[time.Location]
 
-// SetZone has all times shown in the zone, an IANA name such as Asia/Seoul, from now on; empty means UTC. A program sets
-// it once, before it words anything: the deployment has one zone, as it has one language. What is stored, and what
+// SetZone has all times shown in the zone, an IANA name such as Asia/Seoul, from now on; empty means UTC. A program
+// sets it once, before it words anything: the deployment has one zone, as it has one language. What is stored, and what
 // programs read, is in UTC all the same.
 func SetZone(name string) error {
 	location, err := Zone(name)

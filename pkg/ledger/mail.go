@@ -129,7 +129,12 @@ const (
 
 // Rest has nothing allowed under the name for a while, and returns how long: as long as is asked for, and twice as
 // long as the rest before it, if that has ended just now.
-func (l *Ledger) Rest(ctx context.Context, name string, asked time.Duration, now time.Time) (pause time.Duration, err error) {
+func (l *Ledger) Rest(
+	ctx context.Context,
+	name string,
+	asked time.Duration,
+	now time.Time,
+) (pause time.Duration, err error) {
 	_, err = revise(ctx, l, slots+name, "allowance", func(a *allowance, _ bool) (Item, bool, error) {
 		pause = minRest
 		if a.Pause > 0 && now.Sub(a.Rest) < 2*a.Pause {

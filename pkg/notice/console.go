@@ -63,8 +63,8 @@ func (m Message) Links() []Reference {
 	return links
 }
 
-// CloudShell is the command of the AWS CLI, as CloudShell and every POSIX shell takes it, that has a function of Warder's
-// answer a request. It is empty for a region that is none.
+// CloudShell is the command of the AWS CLI, as CloudShell and every POSIX shell takes it, that has a function of
+// Warder's answer a request. It is empty for a region that is none.
 // https://docs.aws.amazon.com/cli/latest/reference/lambda/invoke.html
 func CloudShell(region, function string, request any) string {
 	payload, err := json.Marshal(request)

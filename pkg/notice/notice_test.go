@@ -140,7 +140,8 @@ func TestHeadline_CutsTheMiddle(t *testing.T) {
 	m.Kind, m.Title = Alert, strings.Repeat("긴", 200)
 	m.Language = "ko"
 	line := m.Headline()
-	if utf8.RuneCountInString(line) != 99 || !strings.HasPrefix(line, "[높음] 긴") || !strings.HasSuffix(line, "... (1111…3333)") {
+	if utf8.RuneCountInString(line) != 99 || !strings.HasPrefix(line, "[높음] 긴") ||
+		!strings.HasSuffix(line, "... (1111…3333)") {
 		t.Errorf("%d characters: %q", utf8.RuneCountInString(line), line)
 	}
 }

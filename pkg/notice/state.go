@@ -13,7 +13,7 @@ import (
 // was or is to be changed: the text is all then.
 func (m Message) State() i18n.Message {
 	made, open, moot := m.clauses()
-	lead := i18n.Message{}
+	var lead i18n.Message
 	switch {
 	case !open.Empty() && !made.Empty():
 		lead = i18n.T("NOT FIXED: %s. Done: %s.", open, made)
@@ -156,13 +156,13 @@ func (m Message) bareTitle() string {
 // DrillTitle is the title of what belongs to a drill.
 func DrillTitle(title string) i18n.Message { return i18n.T("Drill: %s", title) }
 
-// maxSubject is the longest subject, in characters: SNS takes "less than 100 characters long", UTF-8 without line breaks
-// and control characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). Mail has the same.
+// maxSubject is the longest subject, in characters: SNS takes "less than 100 characters long", UTF-8 without line
+// breaks and control characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html). Mail has the same.
 const maxSubject = 99
 
 // Headline is the subject in the language of the notice: severity, what, whom, account, as in
-// "[CRITICAL] detached policy AdministratorAccess from alice: Direct policy (1111…3333)". If it is too long, what stands
-// in the middle is cut.
+// "[CRITICAL] detached policy AdministratorAccess from alice: Direct policy (1111…3333)". If it is too long, what
+// stands in the middle is cut.
 func (m Message) Headline() string {
 	m = m.plain()
 	return m.headline(m.Brief().In(m.Language), m.Language, "…", maxSubject)

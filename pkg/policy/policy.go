@@ -54,8 +54,8 @@ func AllowsOnly(document string, actions ...string) bool {
 }
 
 // OnlyDenies returns the document without the statements that allow: what is left denies exactly what the document
-// denied. The statements that deny, and all that is outside of statements, stay byte for byte, but for elements that are
-// there twice. It is false for a document that cannot be read or that denies nothing.
+// denied. The statements that deny, and all that is outside of statements, stay byte for byte, but for elements that
+// are there twice. It is false for a document that cannot be read or that denies nothing.
 func OnlyDenies(document string) (rest string, ok bool) {
 	statements, err := parse(document)
 	if err != nil {

@@ -86,7 +86,8 @@ func (c Client) DescribeDBClusterSnapshotAttributes(
 	return call[DescribeDBClusterSnapshotAttributesOutput](ctx, c, in.Region, "DescribeDBClusterSnapshotAttributes", in)
 }
 
-// Snapshot is a snapshot of a database or of a cluster. Its name may be another's later, which was made at another time.
+// Snapshot is a snapshot of a database or of a cluster. Its name may be another's later, which was made at another
+// time.
 type Snapshot struct {
 	ARN  string
 	Made string // as AWS writes it
@@ -231,7 +232,10 @@ type ListTagsForResourceOutput struct {
 type Tag struct{ Key, Value string }
 
 // ListTagsForResource reads the tags of a snapshot.
-func (c Client) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+func (c Client) ListTagsForResource(
+	ctx context.Context,
+	in *ListTagsForResourceInput,
+) (*ListTagsForResourceOutput, error) {
 	return call[ListTagsForResourceOutput](ctx, c, in.Region, "ListTagsForResource", in)
 }
 

@@ -465,8 +465,10 @@ func (u *Undoer) touched(ctx context.Context, steps []*ledger.Step) (string, err
 			return "", err
 		}
 		if touched.At.After(step.At) {
-			return u.render(i18n.T("the resource has changed since: somebody switched or reset the credential %s of %s on %s: if "+
-				"it is still wanted, activate it by hand", change.Hint(step.Change), step.Subject, i18n.Minute(touched.At))), nil
+			return u.render(
+				i18n.T("the resource has changed since: somebody switched or reset the credential %s of %s on %s: if "+
+					"it is still wanted, activate it by hand", change.Hint(step.Change), step.Subject, i18n.Minute(touched.At)),
+			), nil
 		}
 	}
 	return "", nil

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
 
@@ -110,12 +108,6 @@ type sheet struct {
 
 func (s *sheet) t(format string, args ...any) string {
 	return i18n.T(format, args...).In(string(s.language))
-}
-
-func (s *sheet) capitalized(message i18n.Message) string {
-	term := message.In(string(s.language))
-	letter, size := utf8.DecodeRuneInString(term)
-	return string(unicode.ToUpper(letter)) + term[size:]
 }
 
 // plain makes text from outside safe to show: without whole access key ids, without control characters other than a new

@@ -382,7 +382,9 @@ func FuzzRender(f *testing.F) {
 // Nothing that Warder words itself is left in English.
 func TestRender_Korean(t *testing.T) {
 	latin := regexp.MustCompile(`[A-Za-z]{2,}`)
-	names := regexp.MustCompile(`Warder|warder (?:undo|explain)|--id|--reason|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`)
+	names := regexp.MustCompile(
+		`Warder|warder (?:undo|explain)|--id|--reason|observe|enforce|explain|undo|make|ID|REASON|UTC|ALARM|OK|CloudWatch`,
+	)
 	for _, kind := range kinds {
 		for severity := range signs {
 			m := sample(kind, severity)

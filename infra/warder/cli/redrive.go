@@ -433,7 +433,9 @@ func (r *redriver) record(body []byte) ([]parcel, error) {
 			c.ID)
 	}
 	kept := fmt.Sprintf("%s after %d tries", record.RequestContext.Condition, record.RequestContext.ApproximateInvokeCount)
-	return []parcel{{control: c, payload: record.RequestPayload, why: because(kept, record.ResponsePayload.ErrorMessage)}}, nil
+	return []parcel{
+		{control: c, payload: record.RequestPayload, why: because(kept, record.ResponsePayload.ErrorMessage)},
+	}, nil
 }
 
 // forwarded returns the controls that an event starts which did not reach the hub's bus. It cannot be put on the bus

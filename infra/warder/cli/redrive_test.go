@@ -231,7 +231,9 @@ func TestRedrive(t *testing.T) {
 	const aNotice = `notice "Policy attached directly" (changed, high) about alice, action abcdefghij`
 	const inVain = "(handed over in vain too often; why: the saved query warder/failures)"
 	enveloped := `{"Type":"Notification","MessageId":"m-1","TopicArn":"arn:aws:sns:us-east-1:111122223333:warder-Notices",` +
-		`"Message":` + strconv.Quote(published) + `}`
+		`"Message":` + strconv.Quote(
+		published,
+	) + `}`
 	anAlarm := `{"AlarmName":"warder-failed","NewStateValue":"ALARM"}`
 	bounce := `{"source":"aws.ses","detail-type":"Email Bounced","detail":{"mail":{"messageId":"0100-mail"}}}`
 	tests := []struct {

@@ -250,7 +250,10 @@ func (d *doctor) examine(ctx context.Context) []Line {
 	own := together(ctx, functions...)
 	found = append(append(found, together(ctx, check{"settings", d.settingsOfFunctions})...), own...)
 	rest := []check{
-		{"subscriptions", d.subscriptions}, {"mail", d.mail}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
+		{
+			"subscriptions",
+			d.subscriptions,
+		}, {"mail", d.mail}, {"slack", d.slack}, {"halt", d.halt}, {"blast radius", d.breakers},
 		{"queues", d.queues}, {"sweeps", d.sweeps},
 	}
 	return append(found, together(ctx, rest...)...)

@@ -121,8 +121,8 @@ func (c call) GetUser(user *User, in *iam.GetUserInput) (any, error) {
 	return &iam.GetUserOutput{User: &described}, nil
 }
 
-// GetAccountAuthorizationDetails lists the users, groups and roles that its filter names, with what is attached to them.
-// It knows no managed policies.
+// GetAccountAuthorizationDetails lists the users, groups and roles that its filter names, with what is attached to
+// them. It knows no managed policies.
 func (c call) GetAccountAuthorizationDetails(in *iam.GetAccountAuthorizationDetailsInput) (any, error) {
 	out := &iam.GetAccountAuthorizationDetailsOutput{}
 	var all []func()

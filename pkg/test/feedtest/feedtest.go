@@ -1,5 +1,5 @@
-// Package feedtest is a double of a queue of SQS that feeds a function, by the clock of a test: what was handed over and
-// not taken is hidden for a while and comes again.
+// Package feedtest is a double of a queue of SQS that feeds a function, by the clock of a test: what was handed over
+// and not taken is hidden for a while and comes again.
 package feedtest
 
 import (

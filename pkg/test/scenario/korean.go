@@ -45,7 +45,9 @@ var phrase = regexp.MustCompile(`\b[A-Za-z][a-z']+(?: [a-z']{2,})+`)
 var hangul = regexp.MustCompile(`\p{Hangul}`)
 
 // command matches a command of the AWS CLI, and those that a notice has.
-var command = regexp.MustCompile(`aws [a-z0-9-]+ [a-z-]+ --.*|  make (undo|explain) ID=.*|  warder (undo|explain) --id .*`)
+var command = regexp.MustCompile(
+	`aws [a-z0-9-]+ [a-z-]+ --.*|  make (undo|explain) ID=.*|  warder (undo|explain) --id .*`,
+)
 
 // korean handles the events with notices in Korean: they are the same notices, all of their words are
 // Korean, and none is left over in English but what came with the scenario and what errors say.
