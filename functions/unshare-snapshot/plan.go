@@ -248,8 +248,8 @@ func order(f remediation.Finding) int {
 
 var advice = i18n.T(
 	"Find out who shared it, and what is in it: who had access may have copied it. If it is encrypted, " +
-		"look at the policy and the grants of its key, too. If an account is to have it, add the account to trustedAccounts " +
-		"and share it again, or exempt it with a tag.",
+		"look at the policy and the grants of its key, too. If an account is to have it, add the account to " +
+		"trustedAccounts and share it again, or exempt it with a tag.",
 )
 
 // share is the change that takes a share away.

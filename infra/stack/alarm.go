@@ -156,16 +156,10 @@ func (h *Hub) alarms() []alarm {
 		own("DeliveryAlarm", "delivery", metric.DeliveryFaults, 1,
 			"AWS throttled functions, or could neither deliver nor keep an event: the daily check names them in its notice. "+
 				"What was lost is found by the next sweep, or by nobody. Fix the cause: make doctor. See %s.", handbook),
-		own(
-			"HeartbeatAlarm",
-			"no-heartbeat",
-			metric.SilentRegions,
-			1,
-			"An event that the daily check put on the bus of a region has not arrived in the ledger: what happens there does not "+
-				"reach Warder. The daily check names the region in its notice. Compare its bus, rules and role: make doctor. "+
-				"See %s.",
-			handbook,
-		),
+		own("HeartbeatAlarm", "no-heartbeat", metric.SilentRegions, 1,
+			"An event that the daily check put on the bus of a region has not arrived in the ledger: what happens there does "+
+				"not reach Warder. The daily check names the region in its notice. Compare its bus, rules and role: make doctor. "+
+				"See %s.", handbook),
 		own("HaltAlarm", "halted", metric.HaltedHours, haltHours,
 			"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
 				"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook),

@@ -180,13 +180,13 @@ func TestTool_SubscribesThroughAQueue(t *testing.T) {
 			}
 			// Alarms have no attribute, and are for Slack; owners get mail for notices alone.
 			filtered := subscription.get("FilterPolicy") != nil
-			if mails := tmpl.settings(t, function.get("FunctionName").(string)[len("warder-"):]).Mail.Sender != ""; filtered != mails {
+			id := function.get("FunctionName").(string)[len("warder-"):]
+			if mails := tmpl.settings(t, id).Mail.Sender != ""; filtered != mails {
 				t.Errorf("%s filters: %t", subscription.id, filtered)
 			}
 		}
-		if direct := tmpl.where("AWS::SNS::Subscription", func(r resource) bool { return r.get("Protocol") == "lambda" }); len(
-			direct,
-		) > 0 {
+		starts := func(r resource) bool { return r.get("Protocol") == "lambda" }
+		if direct := tmpl.where("AWS::SNS::Subscription", starts); len(direct) > 0 {
 			t.Errorf("%v is started by the topic itself: it can use up the concurrency of the account", direct)
 		}
 	}

@@ -130,7 +130,8 @@ func NotFound(err error) bool {
 // (https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshotAttributes.html).
 var gone = []string{
 	"NoSuchEntity", "NoSuchBucket", "DoesNotExistException", "TrailNotFoundException",
-	"NoSuchConfigurationRecorderException", "InvalidSnapshot.NotFound", "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable",
+	"NoSuchConfigurationRecorderException", "InvalidSnapshot.NotFound", "InvalidAMIID.NotFound",
+	"InvalidAMIID.Unavailable",
 	"DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault",
 }
 

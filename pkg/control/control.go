@@ -153,7 +153,8 @@ const (
 
 // Own lists Warder's own resources that a tool may name.
 var Own = []string{
-	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, Mail, MailTopics, Queue, DrillQueue, Bus,
+	Ledger, LedgerBySubject, LedgerKey, Topic, WatchTopic, TopicKey, Reports, Slack, Mail, MailTopics, Queue, DrillQueue,
+	Bus,
 }
 
 // Parse reads one control.json. file is its path from the functions folder, "<id>/control.json"; it names the file in

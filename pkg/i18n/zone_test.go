@@ -39,7 +39,8 @@ func TestSetZone(t *testing.T) {
 
 func TestSetZone_Refuses(t *testing.T) {
 	inZone(t, "Asia/Seoul")
-	for _, name := range []string{"KST", "Asia/Soul", "Local", "../../etc/passwd", "Asia/Seoul\n", strings.Repeat("A", 500)} {
+	for _, name := range []string{"KST", "Asia/Soul", "Local", "../../etc/passwd", "Asia/Seoul\n",
+		strings.Repeat("A", 500)} {
 		if err := SetZone(name); err == nil || len(err.Error()) > 250 {
 			t.Errorf("%.20q: %v", name, err)
 		}

@@ -94,7 +94,7 @@ type Entry struct {
 	Event string `json:"event,omitempty"`
 	// EventRegion is the region in which CloudTrail has the event; empty for one of another kind.
 	EventRegion string `json:"eventRegion,omitempty"`
-	Subject     string `json:"subject,omitempty"` // whom the finding is about: the name of an IAM user, or another principal
+	Subject     string `json:"subject,omitempty"` // whom the finding is about: an IAM user's name, or another principal
 	User        bool   `json:"user,omitempty"`    // says that Subject is the name of an IAM user
 	UserID      string `json:"userId,omitempty"`  // the user's unique id: another user may get its name later
 	// Owner is whom notices about it go to; empty means the topic's other subscribers only.

@@ -186,7 +186,8 @@ func TestCompletes_AgreesWithTheSimulator(t *testing.T) {
 			}
 		}
 		for _, way := range v.Ways {
-			if right := slices.IndexFunc(way.Rights, func(right string) bool { return all[right] && !allowed[right] }); right >= 0 {
+			refused := func(right string) bool { return all[right] && !allowed[right] }
+			if right := slices.IndexFunc(way.Rights, refused); right >= 0 {
 				fail("%q is named, and the simulator does not allow %s", way.Text, way.Rights[right])
 			}
 		}

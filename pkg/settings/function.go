@@ -39,7 +39,7 @@ type Function struct {
 	Table           string          `json:"table"`              // DynamoDB table
 	LedgerKey       string          `json:"ledgerKey"`          // ARN of the KMS key that keeps the secret of the seals
 	Topic           string          `json:"topic"`              // ARN of the SNS topic
-	Account         string          `json:"account"`            // id of the account of the stack; the topic may be in another
+	Account         string          `json:"account"`            // id, of the stack; the topic may be in another
 	Roles           []string        `json:"roles"`              // names of all of Warder's roles, under RolePath
 	Quarantine      Quarantine      `json:"quarantine"`
 	Reach           Reach           `json:"reach,omitzero"`       // who can receive a notice

@@ -409,7 +409,8 @@ func TestRender_Korean(t *testing.T) {
 	names = regexp.MustCompile(names.String() + `|warder-[a-z-]+|detach-direct-policy|[-]?sweep|release|CONTROL|halt|` +
 		`redrive|doctor|resume|Failed|Fa\.\.\.|Undelivered|warder/(failures|last actions)`)
 	for _, name := range []string{
-		"failed", "undelivered", "halted", "no-heartbeat", "no-sweep", "x", "breaker", "errors", "delivery", "check-warder-missing",
+		"failed", "undelivered", "halted", "no-heartbeat", "no-sweep", "x", "breaker", "errors", "delivery",
+		"check-warder-missing",
 	} {
 		koreanOnly(
 			t,

@@ -311,7 +311,8 @@ func TestRedrive(t *testing.T) {
 			[]string{"hub/slack-feed make undo"},
 			"sent  a message of 9 bytes that is no notice to the queue of warder-post-to-slack " + inVain},
 		{"a notice out of somebody else's queue", "hub/failed", held{body: published, from: "payroll"}, nil,
-			"left  Failed in us-east-1, message m: " + aNotice + ": it is from the queue payroll, which feeds nothing of Warder's"},
+			"left  Failed in us-east-1, message m: " + aNotice +
+				": it is from the queue payroll, which feeds nothing of Warder's"},
 		{"no JSON", "hub/failed", held{body: "x"}, nil, "left  Failed in us-east-1, message m: not understood: no JSON"},
 		{
 			"an event among the records",

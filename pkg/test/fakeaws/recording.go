@@ -54,8 +54,8 @@ func (c call) GetTrail(in *cloudtrail.GetTrailInput) (any, error) {
 		return nil, err
 	}
 	return &cloudtrail.GetTrailOutput{Trail: cloudtrail.Trail{
-		TrailARN: in.Name, S3BucketName: trail.Bucket, IncludeGlobalServiceEvents: trail.GlobalEvents, IsMultiRegionTrail: trail.AllRegions,
-		LogFileValidationEnabled: trail.Validation,
+		TrailARN: in.Name, S3BucketName: trail.Bucket, IncludeGlobalServiceEvents: trail.GlobalEvents,
+		IsMultiRegionTrail: trail.AllRegions, LogFileValidationEnabled: trail.Validation,
 	}}, nil
 }
 
