@@ -151,9 +151,11 @@ func (p *planner) finding(c *event.APICall, a act, v assessment, deployed bool) 
 		Title: title, Severity: severity, Text: text, Facts: remediation.CallFacts(c),
 		Advice: i18n.Or(advice, advise(severity)),
 		Handling: remediation.Handling{
-			Fresh: true, Once: remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet},
-			Alike:  v.way.String(),
-			Former: slices.Contains([]string{"TagUser", "UntagUser", "UpdateUser"}, c.Name),
+			Fresh: true,
+			Once:  remediation.Once{Key: remediation.OnceKey(once...), For: remediation.Quiet, Alike: v.way.String()},
+			Addressee: remediation.Addressee{
+				Former: slices.Contains([]string{"TagUser", "UntagUser", "UpdateUser"}, c.Name),
+			},
 		},
 	}
 	switch {

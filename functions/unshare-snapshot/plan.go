@@ -169,9 +169,14 @@ func adds(c *event.APICall) (added []string, all bool) {
 		}
 		return added, false
 	}
+	known := false
 	for _, item := range c.Request.Objects(permission, "add", "items") {
 		for _, name := range []string{"group", "userId", "organizationArn", "organizationalUnitArn"} {
-			if value, ok := item.Text(name); ok {
+			value, ok := item.Text(name)
+			known = known || ok
+			// Of groups there is "all" alone.
+			// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolumePermission.html
+			if ok && (name != "group" || strings.EqualFold(value, "all")) {
 				added = append(added, value)
 			}
 		}
@@ -182,7 +187,7 @@ func adds(c *event.APICall) (added []string, all bool) {
 	for _, parameter := range []string{"description", "imdsSupport", "productCodes"} {
 		other = other || c.Request[parameter] != nil
 	}
-	if len(added) > 0 || operation == "remove" || other || c.Request.Object(permission, "remove") != nil {
+	if known || operation == "remove" || other || c.Request.Object(permission, "remove") != nil {
 		return added, false
 	}
 	return nil, true

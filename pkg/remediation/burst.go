@@ -50,7 +50,7 @@ func (r *recorder) limit(ctx context.Context, f Finding, entry *ledger.Entry) er
 	if subject == "" {
 		subject = "name of " + entry.Subject
 	}
-	name := digest(r.Control.ID, subject, f.Title.String(), f.Alike, record.Name, entry.Severity)
+	name := digest(r.Control.ID, subject, f.Title.String(), f.Once.Alike, record.Name, entry.Severity)
 	row, place, err := r.Ledger.AddToBurst(ctx, name, entry.ID, r.now, burst)
 	if err != nil {
 		r.log.WarnContext(ctx, "alert not counted", "id", entry.ID, "error", notice.Redact(err.Error()))
@@ -97,7 +97,7 @@ func causeOf(f Finding, record *event.Record, entry *ledger.Entry) (c cause, ok 
 	c.name = []any{"cause", who.ARN, who.PrincipalID, entry.Severity}
 	c.deployment = who.Service() == "cloudformation.amazonaws.com" && severity == control.Low
 	if !c.deployment {
-		c.name = append(c.name, f.Title.String(), f.Alike, record.Name)
+		c.name = append(c.name, f.Title.String(), f.Once.Alike, record.Name)
 	}
 	return c, true
 }

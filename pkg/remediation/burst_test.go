@@ -66,11 +66,11 @@ func TestRun_ManyAlike(t *testing.T) {
 	if handle(71) != 1 {
 		t.Error("another thing is not notified")
 	}
-	of.Title, of.Alike = i18n.Literal("Tags changed"), "another way"
+	of.Title, of.Once.Alike = i18n.Literal("Tags changed"), "another way"
 	if handle(74) != 1 {
 		t.Error("another way is not notified")
 	}
-	of.Alike, of.User = "", ""
+	of.Once.Alike, of.User = "", ""
 	of.Subject = "bob"
 	if handle(72) != 1 {
 		t.Error("another subject is not notified")

@@ -110,21 +110,24 @@ type Handling struct {
 	// others stay for a later run; their owner is notified of them all the same.
 	OneKeyPerRun string
 	Once         Once // keeps notices about the same from being repeated
-	// Alike is what alerts have in common, beside their title, that are limited when there are many; empty for nothing.
-	Alike string
 	// Key is the key of the open case that the finding goes on with, although it is not about all of that any more: the
 	// days that its owner has go on. It is empty for a finding whose changes name its case.
 	Key string
+	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none
+	// is needed.
+	Consent string
+
+	Addressee
+	origin
+}
+
+// Addressee says who is notified where that is not the owner.
+type Addressee struct {
 	// Redirected has Recipient notified in place of the owner, and nobody but the topic's subscribers if that is empty.
 	Redirected bool
 	Recipient  string // an email address
 	// Former has whoever was the owner before notified, if the call of the event changed the owner.
 	Former bool
-	// Consent is the key of the user's tag that asks for the changes: one that the user set itself does not. Empty if none
-	// is needed.
-	Consent string
-
-	origin
 }
 
 // origin is where a finding comes from, as far as its run knows more of that than its planner.
@@ -162,6 +165,8 @@ type Fact struct {
 type Once struct {
 	Key string        // within the control; empty means that each is notified
 	For time.Duration // how long the others are kept quiet
+	// Alike is what alerts have in common, beside their title, that are limited when there are many; empty for nothing.
+	Alike string
 }
 
 // subject is whom the finding is about.

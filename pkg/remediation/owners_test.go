@@ -50,7 +50,7 @@ func TestFormer(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r, a, box := newRunner(t, func(event.Event) ([]remediation.Finding, error) {
 				return []remediation.Finding{{User: "alice", Title: i18n.Literal("Tags"), Text: i18n.Literal("Found."),
-					Handling: remediation.Handling{Former: true}}}, nil
+					Handling: remediation.Handling{Addressee: remediation.Addressee{Former: true}}}}, nil
 			})
 			r.Settings.Owners = settings.Owners{
 				Tags:    []string{"owner", "team-owner"},

@@ -379,7 +379,7 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 	}
 	if u.widens(steps[0].Inverse()) {
 		inverse.Advice = u.render(i18n.T("Warder does not change it again until %s; after that it starts with a new "+
-			"notice. Fix it before then, or ask for an exemption.", i18n.Day(u.holdUntil(now))))
+			"notice. Fix it before then, or ask for an exemption.", i18n.Day(now.UTC().AddDate(0, 0, u.Settings.HoldDays))))
 	}
 	for i, step := range steps {
 		back := ledger.Step{Change: step.Inverse(), ID: stepID(id, i), Status: ledger.Planned, At: now}
@@ -392,10 +392,6 @@ func (u *Undoer) inverse(ctx context.Context, entry *ledger.Entry, steps []*ledg
 func (u *Undoer) widens(c change.Change) bool {
 	kind, err := u.Kinds.Kind(c)
 	return err != nil || kind.Widens(c, nil)
-}
-
-func (u *Undoer) holdUntil(now time.Time) time.Time {
-	return now.UTC().AddDate(0, 0, u.Settings.HoldDays)
 }
 
 // refuses says why the present state does not allow the undo, the empty string when it does. One that an earlier try
@@ -490,7 +486,7 @@ func (u *Undoer) revertStep(
 ) (why string, err error) {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
 	hold := ledger.Hold{
-		Since: inverse.At, Until: u.holdUntil(inverse.At), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
+		Since: inverse.At, Until: inverse.At.UTC().AddDate(0, 0, u.Settings.HoldDays), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
 		Content: back.Content,
 	}
 	if !u.widens(back.Change) {
