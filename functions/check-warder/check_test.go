@@ -282,7 +282,8 @@ func TestWatch_Differences(t *testing.T) {
 		{"GetResourcePolicy arn:aws:dynamodb:us-east-1:111122223333:table/warder", "role/warder/*", "role/*", critical,
 			"another policy"},
 		{"GetResourcePolicy arn:aws:dynamodb:us-east-1:111122223333:table/warder", "", "", critical, "another policy"},
-		{"DescribeEventBus warder", "{}", `{"Policy": "{}"}`, high, "Others may put events"},
+		{"DescribeEventBus warder", "{}", `{"Policy": "{\"Statement\": [{\"Effect\": \"Allow\"}]}"}`, high, "another policy"},
+		{"DescribeEventBus warder", "{}", `{"Policy": "x"}`, high, "another policy"},
 		{"GetRole warder-Role", "lambda.amazonaws.com", "ec2.amazonaws.com", critical, "assumed by others"},
 		{"GetRole warder-Role", `"RoleName"`, `"PermissionsBoundary": {"PermissionsBoundaryArn": "x"}, "RoleName"`, critical,
 			"boundary"},
@@ -533,7 +534,8 @@ func TestChecks_EveryType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := []string{"AWS::Lambda::Permission", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
+	with := []string{"AWS::Lambda::Permission", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+		"AWS::Events::EventBusPolicy"}
 	unchecked := []string{
 		"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition",
 		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SSM::Parameter",

@@ -168,13 +168,23 @@ func (c *checker) table(ctx context.Context, r deployment.Resource) {
 	}
 }
 
-// bus checks the bus that other regions forward their events to.
+// bus checks the bus that other regions forward their events to, and who may put events on it.
 func (c *checker) bus(ctx context.Context, r deployment.Resource) {
 	out, err := c.rules.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &r.Name})
 	if err != nil {
 		c.unread(critical, r.Name, i18n.T("event bus"), err)
-	} else if aws.ToString(out.Policy) != "" {
-		c.differs(high, r.Name, i18n.T("Others may put events on the event bus %s, which was not deployed.", r.Name))
+		return
+	}
+	var deployed []any
+	for _, p := range c.stack.Of("AWS::Events::EventBusPolicy") {
+		if p.Properties["EventBusName"] == r.Name {
+			deployed = append(deployed, p.Properties["Statement"])
+		}
+	}
+	policy, _ := deployment.JSON(aws.ToString(out.Policy)).(map[string]any)
+	if aws.ToString(out.Policy) != "" && policy == nil || !deployment.Same(deployed, policy["Statement"]) {
+		c.differs(high, r.Name, i18n.T("The event bus %s has another policy than it was deployed with: others may put events "+
+			"on it.", r.Name))
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/warder-aws/warder/pkg/cloudtrail"
 	"github.com/warder-aws/warder/pkg/config"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/ec2"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/rds"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -19,7 +21,8 @@ import (
 // onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
-	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails",
+	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails", "ec2:DescribeImages", "ec2:DescribeSnapshots",
+	"rds:ListTagsForResource", "ec2:DescribeTags",
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
 	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
 	"secretsmanager:RestoreSecret",
@@ -52,6 +55,7 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[rotation.KeyMaker](): "iam",
 		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
+		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&

@@ -99,7 +99,7 @@ func TestErrors_OfEveryFunction(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, c := range controls(t) {
+	for _, c := range customControls(t) {
 		if c.ID != "alert-root-usage" { // off
 			want = append(want, "/aws/lambda/warder-"+c.ID)
 		}
@@ -328,7 +328,7 @@ func TestDashboard_Golden(t *testing.T) {
 func TestQueries_LogsOfWatchedFunctions(t *testing.T) {
 	tmpl := load(t, custom)
 	var want []any
-	for _, c := range controls(t) {
+	for _, c := range customControls(t) {
 		if c.ID != "alert-root-usage" { // off
 			want = append(want, "/aws/lambda/warder-"+c.ID)
 		}

@@ -277,15 +277,18 @@ func TestFunctions_OwnRole(t *testing.T) {
 
 func TestFunctions_Settings(t *testing.T) {
 	for name, from := range map[string]func() (template, error){"deployed": deployed, "custom": custom} {
-		tmpl := load(t, from)
+		tmpl, all := load(t, from), controls(t)
+		if name == "custom" {
+			all = customControls(t)
+		}
 		var roles, acting []string // all, and those that can do more than keep a record
-		for _, c := range controls(t) {
+		for _, c := range all {
 			role := text(map[string]any{"Ref": target(tmpl.function(t, c.ID).get("Role"))})
 			if roles = append(roles, role); len(c.Permissions) > 0 {
 				acting = append(acting, role)
 			}
 		}
-		for _, c := range controls(t) {
+		for _, c := range all {
 			t.Run(name+" "+c.ID, func(t *testing.T) {
 				got := tmpl.settings(t, c.ID)
 				want := acting

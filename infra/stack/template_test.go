@@ -213,6 +213,16 @@ func controls(t *testing.T) []control.Control {
 	return props.Controls
 }
 
+// customControls are those that are deployed with everySetting.
+func customControls(t *testing.T) []control.Control {
+	t.Helper()
+	props, err := properties(t.TempDir(), everySetting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return props.Controls
+}
+
 // started is the controls, and the tools that something but a person starts.
 func started(t *testing.T) []control.Control {
 	return slices.DeleteFunc(controls(t),
