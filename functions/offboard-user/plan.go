@@ -159,7 +159,7 @@ func (p *planner) belongings(ctx context.Context, d *event.PersonLeft, now time.
 			}
 		}
 		switch {
-		case own && aws.ToTime(u.CreateDate).After(d.LeftAt):
+		case own && aws.ToTime(u.CreateDate).Truncate(time.Second).After(d.LeftAt):
 			has.younger = append(has.younger, name)
 		case own:
 			has.own = append(has.own, name)

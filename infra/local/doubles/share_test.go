@@ -218,7 +218,6 @@ func sharesOf(kind, list, read, modify, gone string) []trial {
 	}
 	if kind == change.ImageShare {
 		regions = []string{"ap-northeast-1", "ap-northeast-2", "eu-central-1", "ca-central-1", "eu-north-1"}
-		moto, why = "NotImplemented", "the event of an image that is gone is retried in place of being dropped"
 	}
 	return []trial{
 		{operation: list, name: "the account's own", want: all, state: aShare(kind, regions[0]),

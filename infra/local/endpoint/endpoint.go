@@ -549,6 +549,9 @@ func (h *Handler) forward(ctx context.Context, req request) answer {
 	header := response.Header.Clone()
 	page := strings.HasPrefix(header.Get("Content-Type"), "text/html")
 	if response.StatusCode == http.StatusInternalServerError && page {
+		if req.service == "ec2" && req.action == "DescribeImageAttribute" { // moto fails when there is no such image
+			return failure(req, http.StatusBadRequest, "InvalidAMIID.NotFound", "The image id does not exist")
+		}
 		// A call that moto has not; SDKs would try 500 again and again, but not 501.
 		return unknown(req)
 	}
