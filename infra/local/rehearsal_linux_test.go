@@ -15,21 +15,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// processOf is the process of a function of the account, 0 when there is none.
+// processOf is the process of a function of the account.
 func (r *running) processOf(t *testing.T, function string) int {
 	t.Helper()
 	for _, pid := range children(t, os.Getpid()) {
-		folder := filepath.Join("/proc", strconv.Itoa(pid))
-		exe, err := os.Readlink(filepath.Join(folder, "exe"))
-		if err != nil || !strings.HasSuffix(exe, "/"+function+"/bootstrap") {
+		environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+		if err != nil {
 			continue
 		}
-		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
-		if err == nil &&
-			slices.Contains(strings.Split(string(environment), "\x00"), "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) {
+		all := strings.Split(string(environment), "\x00")
+		if slices.Contains(all, "AWS_ENDPOINT_URL="+r.env["AWS_ENDPOINT_URL"]) &&
+			slices.Contains(all, "AWS_LAMBDA_FUNCTION_NAME=warder-"+function) {
 			return pid
 		}
 	}
+	t.Fatalf("%s has no process", function) // a signal to 0 would be one to this process
 	return 0
 }
 
