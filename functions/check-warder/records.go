@@ -183,8 +183,8 @@ func (c *checker) bus(ctx context.Context, r deployment.Resource) {
 	}
 	policy, _ := deployment.JSON(aws.ToString(out.Policy)).(map[string]any)
 	if aws.ToString(out.Policy) != "" && policy == nil || !deployment.Same(deployed, policy["Statement"]) {
-		c.differs(high, r.Name, i18n.T("The event bus %s has another policy than it was deployed with: others may put events "+
-			"on it.", r.Name))
+		c.differs(high, r.Name, i18n.T("The event bus %s has another policy than it was deployed with: others may put "+
+			"events on it.", r.Name))
 	}
 }
 

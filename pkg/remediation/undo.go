@@ -486,7 +486,8 @@ func (u *Undoer) revertStep(
 ) (why string, err error) {
 	// The hold comes first: no sweep may come in between. What takes access away again, the undo of an undo, lifts it.
 	hold := ledger.Hold{
-		Since: inverse.At, Until: inverse.At.UTC().AddDate(0, 0, u.Settings.HoldDays), By: inverse.By, Reason: inverse.Reason, Action: step.ID,
+		Since: inverse.At, Until: inverse.At.UTC().AddDate(0, 0, u.Settings.HoldDays),
+		By: inverse.By, Reason: inverse.Reason, Action: step.ID,
 		Content: back.Content,
 	}
 	if !u.widens(back.Change) {
