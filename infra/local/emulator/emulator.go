@@ -144,10 +144,17 @@ func (o Options) open(ctx context.Context) (_ *Account, err error) {
 	cfg := a.Unrecorded()
 	a.EventBridge, err = eventbridge.New(ctx, ebsdk.NewFromConfig(cfg), sqs.NewFromConfig(cfg),
 		moto.AccountID, Region, a.Stack.Buses, a.Stack.Rules)
-	if err == nil {
-		a.EventBridge.Allowed = a.mayPut
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	a.EventBridge.Allowed = a.mayPut
+	for bus, policy := range a.Stack.BusPolicies {
+		_, err := ebsdk.NewFromConfig(cfg).PutPermission(ctx, &ebsdk.PutPermissionInput{EventBusName: &bus, Policy: &policy})
+		if err != nil {
+			return nil, fmt.Errorf("put the policy of the event bus %s: %w", bus, err)
+		}
+	}
+	return a, nil
 }
 
 // mayPut reports whether a role is there that has a policy which names the bus. Of what is in it nothing else is read.

@@ -215,8 +215,13 @@ func (m *maker) eventBus(_ string, p struct{ Name string }) (made, error) {
 	return with(p.Name, "Arn", m.arn("events", "event-bus/"+p.Name), "Name", p.Name), nil
 }
 
-// eventBusPolicy makes nothing: whoever reaches the local account may put events on its buses.
-func (*maker) eventBusPolicy(name string, _ struct{ EventBusName string }) (made, error) {
+// eventBusPolicy keeps the policy for when the bus is made. It is there to be read: whoever reaches the local account
+// may put events on its buses.
+func (m *maker) eventBusPolicy(name string, p struct {
+	EventBusName string
+	Statement    document
+}) (made, error) {
+	m.busPolicies[p.EventBusName] = `{"Version": "2012-10-17", "Statement": [` + *p.Statement.text() + `]}`
 	return with(name), nil
 }
 

@@ -101,6 +101,7 @@ type Stack struct {
 	Functions     []Function         // sorted by name
 	Rules         []eventbridge.Rule // sorted by name
 	Buses         []string           // names of event buses beside the default one, sorted
+	BusPolicies   map[string]string  // their policies, JSON, by name
 	Subscriptions []Subscription     // of functions, sorted by ARN; those of others are in moto
 	Feeds         []Feed
 	Outputs       map[string]string
@@ -127,7 +128,7 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
 		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]json.RawMessage{},
 		keys:    map[string]string{},
-		allowed: map[string]bool{}, policies: map[string][]byte{}, properties: map[string]map[string]any{},
+		allowed: map[string]bool{}, busPolicies: map[string]string{}, policies: map[string][]byte{}, properties: map[string]map[string]any{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
@@ -145,25 +146,26 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 // maker creates resources, each once, those that one needs before it.
 type maker struct {
 	Clients
-	ctx        context.Context
-	template   template
-	name       string
-	account    string
-	region     string
-	made       map[string]made
-	making     map[string]bool
-	functions  map[string]*Function // by name
-	rules      []eventbridge.Rule
-	buses      []string
-	listeners  []Subscription
-	feeds      []Feed
-	queues     map[string]bool // by ARN
-	topics     map[string]bool // by ARN
-	targets    map[string][]json.RawMessage
-	keys       map[string]string         // of topics
-	policies   map[string][]byte         // of tables and keys, by ARN
-	properties map[string]map[string]any // of Lambda's resources, by logical id
-	allowed    map[string]bool           // ARN of a rule or topic, and of the function that it may start
+	ctx         context.Context
+	template    template
+	name        string
+	account     string
+	region      string
+	made        map[string]made
+	making      map[string]bool
+	functions   map[string]*Function // by name
+	rules       []eventbridge.Rule
+	buses       []string
+	busPolicies map[string]string
+	listeners   []Subscription
+	feeds       []Feed
+	queues      map[string]bool // by ARN
+	topics      map[string]bool // by ARN
+	targets     map[string][]json.RawMessage
+	keys        map[string]string         // of topics
+	policies    map[string][]byte         // of tables and keys, by ARN
+	properties  map[string]map[string]any // of Lambda's resources, by logical id
+	allowed     map[string]bool           // ARN of a rule or topic, and of the function that it may start
 }
 
 func (m *maker) stack() (Stack, error) {
@@ -187,6 +189,7 @@ func (m *maker) stack() (Stack, error) {
 	slices.SortFunc(m.listeners, func(a, b Subscription) int { return strings.Compare(a.ARN, b.ARN) })
 	slices.Sort(m.buses)
 	stack.Rules, stack.Buses, stack.Subscriptions, stack.Feeds = m.rules, m.buses, m.listeners, m.feeds
+	stack.BusPolicies = m.busPolicies
 	for _, rule := range m.rules {
 		if rule.Function != "" && !m.mayStart(rule) {
 			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)
