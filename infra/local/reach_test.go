@@ -75,7 +75,7 @@ func reachRest(t *testing.T) *stage {
 		Code: "AccessDeniedException",
 	}))
 	for _, play := range []func(){
-		r.groups, r.full, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
+		r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
 		r.locked, r.recorded, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
 	} {
 		play()
@@ -280,6 +280,30 @@ func (r *reacher) full() {
 	if len(answer.Refused) == 0 {
 		r.Error("a user with ten policies got another one back")
 	}
+}
+
+// left: people who left, one of whom has no room for another policy, and one who is renamed while Warder is halted.
+func (r *reacher) left() {
+	for _, name := range []string{"lena", "lars"} {
+		_, err := r.quiet.CreateUser(r.Context(), &iam.CreateUserInput{
+			UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("owner"), Value: aws.String(name + "@example.com")}},
+		})
+		r.must(err)
+		r.key(name, 1, 0)
+	}
+	r.fill("lena")
+	r.must(r.event("person-left", 1, "kim", "lena"))
+	r.idle()
+	r.halt("halt")
+	r.must(r.event("person-left", 1, "kim", "lars", "hr-2026-0042", "hr-2026-0043"))
+	r.idle()
+	_, err := r.quiet.UpdateUser(r.Context(), &iam.UpdateUserInput{
+		UserName: aws.String("lars"), NewUserName: aws.String("lars-2"),
+	})
+	r.must(err)
+	r.halt("resume")
+	r.must(r.account.Sweep(r.Context(), "offboard-user", time.Now()))
+	r.idle()
 }
 
 // revoked: the session of a role, which is revoked, reverted and revoked, and a key that IAM refuses to look up.

@@ -87,7 +87,8 @@ func TestRegions_EachEventOnce(t *testing.T) {
 				if match.Function == "" || strings.HasPrefix(match.Through, "warder-"+elsewhere+"-Watch") {
 					continue // the second way, over which what is done to Warder arrives once more
 				}
-				if !strings.HasPrefix(match.Through, "warder-"+elsewhere+"-Forward") {
+				own := strings.HasSuffix(file, "person-left.json") // is put on Warder's bus itself, wherever the sender is
+				if !own && !strings.HasPrefix(match.Through, "warder-"+elsewhere+"-Forward") {
 					t.Errorf("%s happened in %s, and came through %q", file, elsewhere, match.Through)
 				}
 				got = append(got, match.Function)

@@ -24,6 +24,7 @@ const (
 	records   = "restore-logging"
 	closes    = "close-public-bucket"
 	contains  = "contain-exposed-key"
+	leaves    = "offboard-user"
 	deactive  = "deactivate-stale-access-key"
 	unusedOne = "deactivate-unused-access-key"
 	rootKeys  = "delete-root-access-key"
@@ -89,7 +90,7 @@ var tempting = []temptation{
 	{"make a key of a user who asks for none", "iam:CreateAccessKey", "user/alice", tagged("no"), nil},
 	{"make a key of a user who asks for one", "iam:CreateAccessKey", "user/alice", tagged("yes"), []string{rotates}},
 	{"make a key of a drill's user", "iam:CreateAccessKey", "user/warder-drill/warder-drill-x", nil, []string{drills}},
-	{"activate a key", "iam:UpdateAccessKey", "user/alice", nil, []string{contains, deactive, unusedOne, undoes}},
+	{"activate a key", "iam:UpdateAccessKey", "user/alice", nil, []string{contains, deactive, leaves, unusedOne, undoes}},
 	{"delete a key", "iam:DeleteAccessKey", "user/alice", nil, []string{deactive, unusedOne, undoes}},
 	{
 		"delete a key of a user who asks for new ones", "iam:DeleteAccessKey", "user/alice", tagged("yes"),
@@ -129,7 +130,7 @@ var tempting = []temptation{
 	{"attach a drill's policy to anybody", "iam:AttachUserPolicy", "user/alice", policyARN(drillPolicy), []string{undoes}},
 	{
 		"shut a user out for a key", "iam:AttachUserPolicy", "user/alice", policyARN(keyQuarantine),
-		[]string{contains, undoes},
+		[]string{contains, leaves, undoes},
 	},
 	{
 		"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy),
@@ -162,7 +163,7 @@ var tempting = []temptation{
 	{"add a user to the administrators", "iam:AddUserToGroup", "group/administrators", nil, []string{detaches, undoes}},
 	{
 		"add a user to those whose keys are known", "iam:AddUserToGroup", "group/warder/warder-key-quarantine", nil,
-		[]string{contains, detaches, undoes},
+		[]string{contains, detaches, leaves, undoes},
 	},
 	{
 		"add a user to those from outside", "iam:AddUserToGroup", "group/warder/warder-outside-quarantine", nil,
@@ -310,6 +311,10 @@ var tempting = []temptation{
 	{
 		"make up a drill elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default",
 		source("warder.drill"), nil,
+	},
+	{
+		"make up an event of nobody elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", nil,
+		nil,
 	},
 	{
 		"make up an event elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/orders",
