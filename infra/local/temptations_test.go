@@ -313,8 +313,8 @@ var tempting = []temptation{
 		source("warder.drill"), nil,
 	},
 	{
-		"make up an event of nobody elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", nil,
-		nil,
+		"make up an event of nobody elsewhere", "events:PutEvents",
+		"arn:aws:events:us-east-1:123456789012:event-bus/default", nil, nil,
 	},
 	{
 		"make up an event elsewhere", "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/orders",

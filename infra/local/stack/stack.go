@@ -128,7 +128,8 @@ func Create(ctx context.Context, data []byte, clients Clients, name, account, re
 		made: map[string]made{}, making: map[string]bool{}, functions: map[string]*Function{},
 		queues: map[string]bool{}, topics: map[string]bool{}, targets: map[string][]json.RawMessage{},
 		keys:    map[string]string{},
-		allowed: map[string]bool{}, busPolicies: map[string]string{}, policies: map[string][]byte{}, properties: map[string]map[string]any{},
+		allowed: map[string]bool{}, busPolicies: map[string]string{}, policies: map[string][]byte{},
+		properties: map[string]map[string]any{},
 	}
 	for _, logicalID := range slices.Sorted(maps.Keys(t.Resources)) {
 		if t.Resources[logicalID].Type == metadata {
