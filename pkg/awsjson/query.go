@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 
@@ -28,6 +29,29 @@ func Query[Out any](
 	return send[Out](ctx, c, operation, in, protocol{http.MethodPost, "", encode, map[string]string{
 		"Content-Type": "application/x-www-form-urlencoded",
 	}, readXML})
+}
+
+// Pages yields what is in all pages of a list, or the first error. page returns what is in the page that a token names,
+// the empty one the first, and the token of the next, which is empty after the last.
+func Pages[T any](page func(token string) (items []T, next string, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for token := ""; ; {
+			items, next, err := page(token)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if token = next; token == "" {
+				return
+			}
+		}
+	}
 }
 
 // maxAnswer is how much is read of an answer, 32 MiB: more than any of them has. A page of 500 snapshots, each with the

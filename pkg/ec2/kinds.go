@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/change"
 )
 
@@ -29,35 +30,20 @@ type Lists interface {
 
 // All yields the ids of all snapshots or images of a region that are the account's own.
 func All(ctx context.Context, api Lists, kind, region string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for next := ""; ; {
-			var ids []string
-			var err error
-			if kind == change.SnapshotShare {
-				var out *DescribeSnapshotsOutput
-				if out, err = api.DescribeSnapshots(ctx, &DescribeSnapshotsInput{region, next}); err == nil {
-					ids, next = out.IDs, out.NextToken
-				}
-			} else {
-				var out *DescribeImagesOutput
-				if out, err = api.DescribeImages(ctx, &DescribeImagesInput{region, next}); err == nil {
-					ids, next = out.IDs, out.NextToken
-				}
-			}
+	return awsjson.Pages(func(token string) ([]string, string, error) {
+		if kind == change.SnapshotShare {
+			out, err := api.DescribeSnapshots(ctx, &DescribeSnapshotsInput{region, token})
 			if err != nil {
-				yield("", change.Wrap(err, "list what is the account's own in %s", region))
-				return
+				return nil, "", change.Wrap(err, "list what is the account's own in %s", region)
 			}
-			for _, id := range ids {
-				if !yield(id, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
+			return out.IDs, out.NextToken, nil
 		}
-	}
+		out, err := api.DescribeImages(ctx, &DescribeImagesInput{region, token})
+		if err != nil {
+			return nil, "", change.Wrap(err, "list what is the account's own in %s", region)
+		}
+		return out.IDs, out.NextToken, nil
+	})
 }
 
 type kind struct {

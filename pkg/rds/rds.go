@@ -268,36 +268,20 @@ func Name(snapshot string) string {
 
 // All yields the snapshots of a region that may be shared; with the name of one that one alone.
 func All(ctx context.Context, api Reads, kind, region, name string) iter.Seq2[Snapshot, error] {
-	return func(yield func(Snapshot, error) bool) {
-		for marker := ""; ; {
-			var all []Snapshot
-			var err error
-			if kind == change.DBSnapshotShare {
-				var out *DescribeDBSnapshotsOutput
-				if out, err = api.DescribeDBSnapshots(ctx, &DescribeDBSnapshotsInput{region, name, marker}); err == nil {
-					all, marker = out.Snapshots, out.Marker
-				}
-			} else {
-				var out *DescribeDBClusterSnapshotsOutput
-				out, err = api.DescribeDBClusterSnapshots(ctx, &DescribeDBClusterSnapshotsInput{region, name, marker})
-				if err == nil {
-					all, marker = out.Snapshots, out.Marker
-				}
-			}
+	return awsjson.Pages(func(marker string) ([]Snapshot, string, error) {
+		if kind == change.DBSnapshotShare {
+			out, err := api.DescribeDBSnapshots(ctx, &DescribeDBSnapshotsInput{region, name, marker})
 			if err != nil {
-				yield(Snapshot{}, change.Wrap(err, "list snapshots of databases in %s", region))
-				return
+				return nil, "", change.Wrap(err, "list snapshots of databases in %s", region)
 			}
-			for _, s := range all {
-				if !yield(s, nil) {
-					return
-				}
-			}
-			if marker == "" {
-				return
-			}
+			return out.Snapshots, out.Marker, nil
 		}
-	}
+		out, err := api.DescribeDBClusterSnapshots(ctx, &DescribeDBClusterSnapshotsInput{region, name, marker})
+		if err != nil {
+			return nil, "", change.Wrap(err, "list snapshots of databases in %s", region)
+		}
+		return out.Snapshots, out.Marker, nil
+	})
 }
 
 type kind struct {
