@@ -78,6 +78,8 @@ func TestCreate(t *testing.T) {
 				},
 			},
 			Buses: []string{"warder"},
+			BusPolicies: map[string]string{"warder": `{"Version": "2012-10-17", "Statement": [` +
+				`{"Effect":"Deny","Resource":"arn:aws:events:us-east-1:123456789012:event-bus/warder"}]}`},
 			Subscriptions: []stack.Subscription{{
 				ARN:   "arn:aws:sns:us-east-1:123456789012:warder-Topic:warder-test",
 				Topic: "arn:aws:sns:us-east-1:123456789012:warder-Topic", Function: "warder-test",
