@@ -125,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.settings, "settings", "",
 		"`file` of settings, such as cdk.json (default: those that were deployed)")
 	root.AddCommand(a.explain(), a.undo(), a.halt(), a.resume(), a.release(), a.sweep(), a.redrive(), a.drill(),
-		a.report(), a.doctor(), a.preview())
+		a.report(), a.doctor(), a.preview(), a.organization())
 	return root
 }
 

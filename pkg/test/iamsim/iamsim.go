@@ -23,6 +23,10 @@ type Principal struct {
 	Policies []json.RawMessage `json:"policies"`
 	// Boundary is the document of its permissions boundary; nil if it has none.
 	Boundary json.RawMessage `json:"boundary,omitempty"`
+	// SCP and RCP are the service control policy and the resource control policy of the organization, beside those that
+	// allow everything; nil for none.
+	SCP json.RawMessage `json:"scp,omitempty"`
+	RCP json.RawMessage `json:"rcp,omitempty"`
 	Requests []Request       `json:"requests"`
 }
 

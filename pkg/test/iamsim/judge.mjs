@@ -3,12 +3,18 @@
 import { text } from 'node:stream/consumers'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
-// In an account without an organization nothing stands above the policies of a principal.
+const all = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
+
+// In an account without an organization nothing stands above the policies of a principal. The simulator itself adds
+// the resource control policy that allows everything.
+const above = (policy, ...more) =>
+  policy ? [{ orgIdentifier: 'r-root', policies: [policy, ...more].map((p, i) => ({ name: `org ${i + 1}`, policy: p })) }] : []
+
 async function answer(principal, request) {
   const own = principal.arn.split(':')[4]
   const named = request.resource.split(':')[4]
   const account = !named || named === 'aws' ? own : named // AWS's own policies are in every account
-  const context = { 'aws:ResourceAccount': account, 'aws:PrincipalAccount': own, ...request.context }
+  const context = { 'aws:ResourceAccount': account, 'aws:PrincipalAccount': own, 'aws:PrincipalArn': principal.arn, ...request.context }
   const result = await runSimulation(
     {
       request: {
@@ -21,8 +27,8 @@ async function answer(principal, request) {
       identityPolicies: principal.policies.map((policy, i) => ({ name: `policy ${i + 1}`, policy })),
       resourcePolicy: request.policy,
       permissionBoundaryPolicies: principal.boundary && [{ name: 'boundary', policy: principal.boundary }],
-      serviceControlPolicies: [],
-      resourceControlPolicies: [],
+      serviceControlPolicies: above(principal.scp, all),
+      resourceControlPolicies: above(principal.rcp),
     },
     { simulationMode: 'Strict' },
   )
