@@ -46,7 +46,7 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 			for _, action := range p.Actions {
 				service, _, _ := strings.Cut(action, ":")
 				switch service {
-				case "cloudtrail", "config", "ec2", "rds": // by pkg/awsjson
+				case "access-analyzer", "cloudtrail", "config", "ec2", "rds": // by pkg/awsjson
 					continue
 				case "events":
 					service = "eventbridge"

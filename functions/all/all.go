@@ -24,6 +24,7 @@ import (
 	endoutsidesession "github.com/warder-aws/warder/functions/end-outside-session"
 	offboarduser "github.com/warder-aws/warder/functions/offboard-user"
 	quarantineoutsidelogin "github.com/warder-aws/warder/functions/quarantine-outside-login"
+	reduceunusedaccess "github.com/warder-aws/warder/functions/reduce-unused-access"
 	requiremfa "github.com/warder-aws/warder/functions/require-mfa"
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
 	restorelogging "github.com/warder-aws/warder/functions/restore-logging"
@@ -54,6 +55,7 @@ var Controls = map[string]handler.Control{
 	"end-outside-session":          endoutsidesession.Control,
 	"offboard-user":                offboarduser.Control,
 	"quarantine-outside-login":     quarantineoutsidelogin.Control,
+	"reduce-unused-access":         reduceunusedaccess.Control,
 	"require-mfa":                  requiremfa.Control,
 	"require-permissions-boundary": requirepermissionsboundary.Control,
 	"restore-logging":              restorelogging.Control,

@@ -25,6 +25,7 @@ import (
 	message "github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 // A script is the run of one script, as its commands see it.
@@ -65,6 +66,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"sweep":      {"CONTROL DAYS", 2, script.swept},
 		"undo":       {"ACTION REASON", 2, script.undone},
 		"unrecorded": {"SERVICE OPERATION --OPTION VALUE…", 2, script.unrecorded},
+		"unused":     {"ROLE DAYS", 2, script.unusedRole},
 		"used":       {"DAYS KEY", 2, script.used},
 		"user":       {"NAME [TAG=VALUE]…", 1, script.user},
 		"works":      {"KEY", 1, script.works},
@@ -249,6 +251,20 @@ func (s script) ago(args []string) (string, error) {
 	}
 	_, _, err = s.settle() // that there is a new key is another step
 	return out, err
+}
+
+// unusedRole makes a role old, of which one service was last used so many days ago, and Access Analyzer finds it unused.
+func (s script) unusedRole(args []string) (string, error) {
+	days, err := strconv.Atoi(args[1])
+	if err != nil {
+		return "", err
+	}
+	s.say("%d days ago: role %s is used, and then not any more", days, args[0])
+	now := time.Now()
+	return "", s.account.Moto.Unused(s.ctx, moto.Unused{
+		Role: args[0], Created: now.AddDate(-1, 0, -days),
+		Accessed: fakeaws.Accessed{"s3": {Last: now.AddDate(0, 0, -days)}, "sqs": {}},
+	})
 }
 
 // used sets back the last use of an access key.

@@ -36,6 +36,7 @@ const (
 	reports   = "report"
 	bounds    = "require-permissions-boundary"
 	rotates   = "rotate-access-key"
+	reduces   = "reduce-unused-access"
 	undoes    = "undo"
 	unshares  = "unshare-snapshot"
 	forwards  = "Forward" // the roles of the region stacks
@@ -184,7 +185,7 @@ var tempting = []temptation{
 		policyARN(administratorAccess), nil,
 	},
 	{"see who is quarantined", "iam:ListEntitiesForPolicy", "policy/warder/warder-key-quarantine", nil, nil},
-	{"write a role a policy", "iam:PutRolePolicy", "role/admin", nil, []string{contains, undoes}},
+	{"write a role a policy", "iam:PutRolePolicy", "role/admin", nil, []string{contains, reduces, undoes}},
 	{"take a role's policy", "iam:DeleteRolePolicy", "role/admin", nil, []string{undoes}},
 	{"write a function a policy", "iam:PutRolePolicy", "role/warder/warder-UndoRole", nil, nil},
 	{"open a role to others", "iam:UpdateAssumeRolePolicy", "role/admin", nil, nil},

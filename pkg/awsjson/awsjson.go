@@ -69,10 +69,11 @@ func Post[Out any](ctx context.Context, c *Client, operation, path string, in an
 	return Rest[Out](ctx, c, operation, http.MethodPost, path, in)
 }
 
-// Rest is Post with another method. What the path says is not in the input, which is nil if there is nothing more.
+// Rest is Post with another method. What the path says is not in the input, which is nil if there is nothing more. That
+// of a GET is not sent.
 func Rest[Out any](ctx context.Context, c *Client, operation, method, path string, in any) (*Out, error) {
 	encode := func(in any) ([]byte, error) {
-		if in == nil {
+		if in == nil || method == http.MethodGet {
 			return nil, nil
 		}
 		return json.Marshal(in)

@@ -66,6 +66,7 @@ type IAM interface {
 	UpdateSigningCertificate(context.Context, *iam.UpdateSigningCertificateInput,
 		...func(*iam.Options)) (*iam.UpdateSigningCertificateOutput, error)
 
+	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
 	DeleteRolePolicy(context.Context, *iam.DeleteRolePolicyInput,
@@ -86,6 +87,7 @@ func ForIAM(api IAM) Registry {
 		quarantineGroup{groupMembership{named(QuarantineGroup)}},
 		mfaLift{named(MFALift)},
 		roleSessions{named(RoleSessions)},
+		roleLock{named(RoleLock)},
 	)...)
 }
 

@@ -117,11 +117,12 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html
 var unscopedActions = []string{
-	"cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
+	"access-analyzer:ListAnalyzers", "cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
 	"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
+	"iam:GetCredentialReport", "iam:GetServiceLastAccessedDetails", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
 	"logs:DescribeLogGroups",
 	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
 }

@@ -53,8 +53,8 @@ type Event struct {
 	digest string // of the CloudTrail record, or of the raw bytes of anything else
 }
 
-// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding], *[Health],
-// *[Threat], *[PersonLeft], *[Sweep] or *[Unknown].
+// Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding],
+// *[ImportedFindings], *[Health], *[Threat], *[PersonLeft], *[Sweep] or *[Unknown].
 type Detail interface{ detail() }
 
 // Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the sources that it plays,
@@ -236,6 +236,7 @@ var decoders = map[[2]string]decoder{
 	{"aws.access-analyzer", "Access Analyzer Finding"}:                accessFinding,
 	{"aws.access-analyzer", "Internal Access Finding"}:                accessFinding,
 	{"aws.access-analyzer", "Unused Access Finding for IAM entities"}: accessFinding,
+	{"aws.securityhub", "Security Hub Findings - Imported"}:           importedFindings,
 	{"aws.health", "AWS Health Event"}:                                health,
 	{"aws.health", "AWS Health Abuse Event"}:                          health,
 	{"aws.guardduty", "GuardDuty Finding"}:                            threat,

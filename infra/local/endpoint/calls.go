@@ -312,6 +312,10 @@ func resource(service, account, region string, named map[string]string) string {
 		return global("role", named["RoleName"])
 	case service == "iam" && has("PolicyArn"):
 		return named["PolicyArn"]
+	case service == "iam" && has("Arn"):
+		return named["Arn"]
+	case service == "access-analyzer" && has("analyzerArn"):
+		return named["analyzerArn"]
 	case service == "s3" && has("Key"):
 		return "arn:aws:s3:::" + named["Bucket"] + "/" + named["Key"]
 	case service == "s3" && has("Bucket"):

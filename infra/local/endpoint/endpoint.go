@@ -183,6 +183,9 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 	switch {
 	case req.service == "s3":
 		req.action = s3Action(r.Method, r.URL)
+	case req.service == "access-analyzer":
+		req.form = nil
+		req.action = map[string]string{"/analyzer": "ListAnalyzers", "/findingv2": "ListFindings"}[r.URL.Path]
 	case req.service == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		req.action = "SendEmail"
 	}

@@ -198,6 +198,20 @@ func (s *Server) Age(ctx context.Context, age Age) error {
 	return s.post(ctx, "/_warder/age", age, nil)
 }
 
+// Unused is a role as it would be after months: what it last accessed, and a finding that nobody uses it, or not all
+// that it may do.
+type Unused struct {
+	Role     string           `json:"role"`
+	Type     string           `json:"type,omitempty"` // of the finding; UnusedIAMRole if it is empty
+	Created  time.Time        `json:"created"`
+	Accessed fakeaws.Accessed `json:"accessed,omitempty"`
+}
+
+// Unused makes a role look unused.
+func (s *Server) Unused(ctx context.Context, u Unused) error {
+	return s.post(ctx, "/_warder/unused", u, nil)
+}
+
 // AddUsers makes users as they would be after years: with keys that have the ids they are given. Of
 // each it knows when it was created, its tags, keys, managed policies and boundary.
 func (s *Server) AddUsers(ctx context.Context, users map[string]*fakeaws.User) error {

@@ -14,7 +14,7 @@ It ends when standard input ends, and the servers end with it: the pipe closes w
 process that holds its other end, however that process came to its end, so that no server
 outlives it.
 
-Besides the AWS APIs it answers four routes that AWS does not have. They are not reachable
+Besides the AWS APIs it answers five routes that AWS does not have. They are not reachable
 from outside: the local account's front is the only client of this server.
 
   POST /_warder/age     {"user": name, "accessKey": id, "created": time, "lastUsed": time}
@@ -26,6 +26,10 @@ from outside: the local account's front is the only client of this server.
                         makes users as they would be after years, thousands in one call
   POST /_warder/session {"region": name, "id": id, "target": machine, "owner": arn}
                         starts a session of Session Manager, without a machine
+  POST /_warder/unused  {"role": name, "created": time, "accessed": {service: {"last": time,
+                        "actions": {action: time}}}}
+                        a role as it would be after months, with what it last accessed, and a
+                        finding of Access Analyzer that nobody uses it
   POST /_warder/caller  {"accessKey": id, "action": "iam:AttachUserPolicy", "resource": arn}
                         who holds an access key, and whether that user's policies allow the
                         action (moto's own evaluation: actions and resources)
@@ -299,6 +303,70 @@ SimpleSystemManagerResponse.describe_instance_information = lambda _: ActionResu
 )
 
 
+# moto knows neither what roles and users last accessed nor Access Analyzer: both are what /_warder/unused
+# says. There is one analyzer for unused access, in the first region, once there is a finding.
+ACCESSED, JOBS, FINDINGS = {}, {}, []
+ANALYZER = "arn:aws:access-analyzer:us-east-1:" + DEFAULT_ACCOUNT_ID + ":analyzer/unused"
+
+
+def generate_service_last_accessed_details(self):
+    job = "".join(secrets.choice("0123456789abcdef") for _ in range(36))
+    JOBS[job] = self._get_param("Arn")
+    return ActionResult({"JobId": job})
+
+
+def last_accessed(name, used):
+    service = {"ServiceName": name, "ServiceNamespace": name}
+    if used.get("last"):
+        service["LastAuthenticated"] = parse_time(used["last"])
+    service["TrackedActionsLastAccessed"] = [
+        {"ActionName": action} | ({} if at.startswith("0001-") else {"LastAccessedTime": parse_time(at)})
+        for action, at in used.get("actions", {}).items()
+    ]
+    return service
+
+
+def get_service_last_accessed_details(self):
+    used, now = ACCESSED.get(JOBS[self._get_param("JobId")], {}), datetime.now(timezone.utc)
+    services = [last_accessed(name, used[name]) for name in sorted(used)]
+    return ActionResult(
+        {
+            "JobStatus": "COMPLETED",
+            "JobType": "ACTION_LEVEL",
+            "JobCreationDate": now,
+            "JobCompletionDate": now,
+            "IsTruncated": False,
+            "ServicesLastAccessed": services,
+        }
+    )
+
+
+IamResponse.generate_service_last_accessed_details = generate_service_last_accessed_details
+IamResponse.get_service_last_accessed_details = get_service_last_accessed_details
+
+
+def unused(request):
+    role = iam().get_role(request["role"])
+    role.create_date = parse_time(request["created"])
+    ACCESSED[role.arn] = request.get("accessed", {})
+    FINDINGS.append(
+        {
+            "id": "finding-" + role.id,
+            "resource": role.arn,
+            "resourceOwnerAccount": DEFAULT_ACCOUNT_ID,
+            "resourceType": "AWS::IAM::Role",
+            "status": "ACTIVE",
+            "findingType": request.get("type", "UnusedIAMRole"),
+        }
+    )
+    return {}
+
+
+def list_analyzers(query):
+    there = FINDINGS and "type=ACCOUNT_UNUSED_ACCESS" in query
+    return {"analyzers": [{"arn": ANALYZER, "status": "ACTIVE"}] if there else []}
+
+
 def iam():
     return iam_backends[DEFAULT_ACCOUNT_ID][PARTITION]
 
@@ -415,7 +483,10 @@ ROUTES = {
     "/_warder/users": add_users,
     "/_warder/age": age,
     "/_warder/session": start_session,
+    "/_warder/unused": unused,
     "/_warder/caller": caller,
+    # https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_ListFindingsV2.html
+    "/findingv2": lambda _: {"findings": FINDINGS},
 }
 
 
@@ -424,11 +495,16 @@ def with_routes(app):
 
     def serve(environ, start_response):
         route = ROUTES.get(environ.get("PATH_INFO", ""))
+        if environ.get("PATH_INFO") == "/analyzer":
+
+            def route(_):
+                return list_analyzers(environ.get("QUERY_STRING", ""))
+
         if route is None:
             return app(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         try:
-            status, answer = "200 OK", route(json.loads(body))
+            status, answer = "200 OK", route(json.loads(body or b"{}"))
         except Exception as error:  # what went wrong is the answer
             status, answer = "400 Bad Request", {"error": str(error)}
         data = json.dumps(answer).encode()

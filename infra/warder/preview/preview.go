@@ -128,6 +128,7 @@ func Reads(controls []control.Control) []string {
 func isRead(action string) bool {
 	_, name, _ := strings.Cut(action, ":")
 	return action == readonly.AssumeRoot || action == readonly.GenerateCredentialReport ||
+		action == readonly.GenerateLastAccessed ||
 		!strings.HasPrefix(name, "GetSecret") && slices.ContainsFunc([]string{"Get", "List", "Describe"},
 			func(verb string) bool { return strings.HasPrefix(name, verb) })
 }

@@ -212,14 +212,15 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
+		"access-analyzer:ListAnalyzers", "access-analyzer:ListFindings",
 		"cloudformation:DescribeStacks", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus",
 		"cloudtrail:ListTags", "cloudtrail:ListTrails", "config:DescribeConfigurationRecorderStatus",
 		"ec2:DescribeImageAttribute", "ec2:DescribeImages", "ec2:DescribeSnapshotAttribute", "ec2:DescribeSnapshots",
 		"ec2:DescribeTags",
-		"iam:GenerateCredentialReport", "iam:GetAccessKeyLastUsed",
+		"iam:GenerateCredentialReport", "iam:GenerateServiceLastAccessedDetails", "iam:GetAccessKeyLastUsed",
 		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
-		"iam:GetRolePolicy", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
+		"iam:GetRolePolicy", "iam:GetServiceLastAccessedDetails", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
 		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
 		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices", "iam:ListRoles",
 		"iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates",

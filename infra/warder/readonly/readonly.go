@@ -28,6 +28,8 @@ const (
 	auditTask  = ":policy/root-task/IAMAuditRootUserCredentials"
 	// GenerateCredentialReport changes nothing but when the report is from.
 	GenerateCredentialReport = "iam:GenerateCredentialReport"
+	// GenerateLastAccessed begins a report that nobody but its caller is shown.
+	GenerateLastAccessed = "iam:GenerateServiceLastAccessedDetails"
 
 	// readsAtOnce is how many reads are under way together: IAM is one endpoint for the whole account, and
 	// throttles it.

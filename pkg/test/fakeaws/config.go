@@ -75,6 +75,17 @@ var policyNames = map[string]string{
 	"s3:PutPublicAccessBlock":    "s3:PutBucketPublicAccessBlock",
 	"s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 	"eventbridge:PutEvents":      "events:PutEvents",
+	"analyzer:ListAnalyzers":     "access-analyzer:ListAnalyzers",
+	// https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_ListFindingsV2.html
+	"analyzer:ListFindingsV2": "access-analyzer:ListFindings",
+}
+
+// PolicyName is how IAM's policies name an operation, given as "iam:GetUser", that the SDK may name otherwise.
+func PolicyName(operation string) string {
+	if name, ok := policyNames[operation]; ok {
+		return name
+	}
+	return operation
 }
 
 // operationsOf are the operations of a type, by the type of their input.
@@ -87,10 +98,7 @@ func operationsOf(on reflect.Type, suffix string) map[reflect.Type]operation {
 			continue
 		}
 		name := path.Base(in.Elem().PkgPath()) + ":" + m.Name
-		if policy, ok := policyNames[name]; ok {
-			name = policy
-		}
-		found[in] = operation{name + suffix, m.Func}
+		found[in] = operation{PolicyName(name) + suffix, m.Func}
 	}
 	return found
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/warder-aws/warder/pkg/analyzer"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/s3"
 )
@@ -24,8 +25,10 @@ func clone(s State) State {
 		Topics: pointers(s.Topics, Topic.clone), Queues: pointers(s.Queues, Queue.clone), Buses: pointers(s.Buses, Bus.clone),
 		Stacks: pointers(s.Stacks, Stack.clone),
 		Trails: pointers(s.Trails, Trail.clone), Recorders: pointers(s.Recorders, same),
-		Shares:  pointers(s.Shares, Share.clone),
-		Summary: values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
+		Shares:    pointers(s.Shares, Share.clone),
+		Accessed:  values(s.Accessed, Accessed.clone),
+		Analyzers: values(s.Analyzers, func(all []analyzer.Finding) []analyzer.Finding { return list(all, same) }),
+		Summary:   values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
 	}
 }
 

@@ -24,6 +24,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
+
+	"github.com/warder-aws/warder/pkg/analyzer"
 )
 
 // State is everything that the account holds. It is what a scenario's account.json says.
@@ -56,6 +58,10 @@ type State struct {
 	Recorders map[string]*Recorder `json:"recorders,omitempty"`
 	// Shares are snapshots and images, by the kind of change to them, region and name: "snapshot share/us-east-1/snap-1".
 	Shares map[string]*Share `json:"shares,omitempty"`
+	// Accessed is what roles and users used, by ARN.
+	Accessed map[string]Accessed `json:"accessed,omitempty"`
+	// Analyzers are those that look for unused access, by ARN, with their findings.
+	Analyzers map[string][]analyzer.Finding `json:"analyzers,omitempty"`
 }
 
 // User is an IAM user.
@@ -240,6 +246,8 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Trails, state.Trails)
 	alter(&a.state.Recorders, state.Recorders)
 	alter(&a.state.Shares, state.Shares)
+	merge(&a.state.Accessed, state.Accessed)
+	merge(&a.state.Analyzers, state.Analyzers)
 	alter(&a.state.Groups, state.Groups)
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {
@@ -263,6 +271,14 @@ func alter[T any](of *map[string]*T, toBe map[string]*T) {
 			put(of, name, thing)
 		}
 	}
+}
+
+// merge replaces what of has by what is to be.
+func merge[T any](of *map[string]T, toBe map[string]T) {
+	if *of == nil {
+		*of = map[string]T{}
+	}
+	maps.Copy(*of, toBe)
 }
 
 // put puts a thing into a map, which may be nil.

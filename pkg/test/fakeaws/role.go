@@ -3,6 +3,7 @@ package fakeaws
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -16,10 +17,14 @@ type Role struct {
 	Attached []string            `json:"attached,omitempty"`
 	Inline   map[string]Document `json:"inline,omitempty"`
 	Boundary string              `json:"boundary,omitempty"`
+	Created  time.Time           `json:"created,omitzero"`
+	Used     time.Time           `json:"used,omitzero"` // when it was last used
+	Tags     map[string]string   `json:"tags,omitempty"`
 }
 
 func (r Role) clone() Role {
 	r.Attached, r.Inline = list(r.Attached, same), values(r.Inline, same)
+	r.Created, r.Used, r.Tags = utc(r.Created), utc(r.Used), values(r.Tags, same)
 	return r
 }
 
@@ -29,8 +34,6 @@ const roleQuota = 10240
 
 const noRolePolicy = "The role policy with name %s cannot be found."
 
-// GetRole describes a role
-// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html).
 // ListRoles lists the roles. It knows no path.
 func (c call) ListRoles(in *iam.ListRolesInput) (any, error) {
 	names, next := page(c.Page, sorted(c.state.Roles), in.Marker, in.MaxItems)
@@ -41,11 +44,27 @@ func (c call) ListRoles(in *iam.ListRolesInput) (any, error) {
 	return out, nil
 }
 
+// GetRole describes a role
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html).
 func (c call) GetRole(role *Role, in *iam.GetRoleInput) (any, error) {
-	return &iam.GetRoleOutput{Role: &types.Role{
-		RoleName: in.RoleName, RoleId: new(role.ID), Path: new(role.Path),
-		Arn: new("arn:aws:iam::" + c.state.ID + ":role" + role.Path + *in.RoleName),
-	}}, nil
+	described := &types.Role{
+		RoleName: in.RoleName, RoleId: new(role.ID), Path: new(role.Path), Arn: new(c.roleARN(*in.RoleName, role)),
+		RoleLastUsed: &types.RoleLastUsed{},
+	}
+	if !role.Created.IsZero() {
+		described.CreateDate = new(role.Created)
+	}
+	if !role.Used.IsZero() {
+		described.RoleLastUsed.LastUsedDate = new(role.Used)
+	}
+	for _, key := range sorted(role.Tags) {
+		described.Tags = append(described.Tags, types.Tag{Key: new(key), Value: new(role.Tags[key])})
+	}
+	return &iam.GetRoleOutput{Role: described}, nil
+}
+
+func (c call) roleARN(name string, role *Role) string {
+	return "arn:aws:iam::" + c.state.ID + ":role" + role.Path + name
 }
 
 // GetRolePolicy returns an inline policy, URL-encoded as IAM does.

@@ -105,6 +105,10 @@ var services = map[string]codes{
 		&sns.ThrottledException{Message: message}, &sns.InternalErrorException{Message: message},
 		&sns.AuthorizationErrorException{Message: message}, &sns.NotFoundException{Message: message},
 	},
+	"access-analyzer": {
+		generic("ThrottlingException"), generic("InternalServerException"), generic("AccessDeniedException"),
+		generic("ResourceNotFoundException"),
+	},
 	"cloudtrail": {
 		generic("ThrottlingException"), generic("InternalFailure"), generic("AccessDeniedException"),
 		generic("TrailNotFoundException"),

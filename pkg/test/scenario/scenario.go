@@ -450,7 +450,7 @@ func (h *harness) permissions(t *testing.T) {
 		for i := range h.ReadAPI.NumMethod() {
 			method := h.ReadAPI.Method(i)
 			input := method.Type.In(1).Elem().PkgPath()
-			operation := input[strings.LastIndex(input, "/")+1:] + ":" + method.Name
+			operation := fakeaws.PolicyName(input[strings.LastIndex(input, "/")+1:] + ":" + method.Name)
 			if !h.permitted(operation) {
 				t.Errorf("the planner reads with %s, which control.json does not permit", operation)
 			}
