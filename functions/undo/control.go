@@ -24,17 +24,19 @@ import (
 //go:embed control.json
 var description []byte
 
-// Request is a request to undo, to halt or to resume.
+// Request is a request to undo, to halt or to resume, or for an exemption.
 type Request struct {
 	remediation.UndoRequest
-	Halt   *remediation.HaltRequest `json:"halt,omitempty"`
-	Resume *remediation.HaltRequest `json:"resume,omitempty"`
+	Halt   *remediation.HaltRequest   `json:"halt,omitempty"`
+	Resume *remediation.HaltRequest   `json:"resume,omitempty"`
+	Exempt *remediation.ExemptRequest `json:"exempt,omitempty"`
 }
 
 // Answer answers a [Request].
 type Answer struct {
 	*remediation.UndoAnswer
 	*remediation.HaltAnswer
+	Exempt *remediation.ExemptAnswer `json:"exempt,omitempty"`
 }
 
 // Tool is the whole tool: its program, the scenarios and the simulator are made from it.
@@ -49,20 +51,28 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	maps.Copy(s.Kinds, rds.Kinds(rds.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 	return func(ctx context.Context, q Request) (Answer, error) {
-		if q.Halt == nil && q.Resume == nil {
-			answer, err := (&remediation.Undoer{Runner: s.Runner}).Undo(ctx, q.UndoRequest)
-			return Answer{UndoAnswer: &answer}, err
+		asked := 0
+		for _, is := range []bool{
+			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.UndoRequest != remediation.UndoRequest{},
+		} {
+			if is {
+				asked++
+			}
 		}
-		var answer remediation.HaltAnswer
-		var err error
 		switch {
-		case q.Halt != nil && q.Resume != nil, q.UndoRequest != remediation.UndoRequest{}:
-			err = errors.New("request not understood: halt and resume stand alone")
+		case asked > 1:
+			return Answer{}, errors.New("request not understood: halt, resume and exempt stand alone")
 		case q.Halt != nil:
-			answer, err = remediation.Switch{Runner: s.Runner}.Halt(ctx, *q.Halt)
-		default:
-			answer, err = remediation.Switch{Runner: s.Runner}.Resume(ctx, *q.Resume)
+			answer, err := remediation.Switch{Runner: s.Runner}.Halt(ctx, *q.Halt)
+			return Answer{HaltAnswer: &answer}, err
+		case q.Resume != nil:
+			answer, err := remediation.Switch{Runner: s.Runner}.Resume(ctx, *q.Resume)
+			return Answer{HaltAnswer: &answer}, err
+		case q.Exempt != nil:
+			answer, err := remediation.Exempter{Runner: s.Runner}.Ask(ctx, *q.Exempt)
+			return Answer{Exempt: &answer}, err
 		}
-		return Answer{HaltAnswer: &answer}, err
+		answer, err := (&remediation.Undoer{Runner: s.Runner}).Undo(ctx, q.UndoRequest)
+		return Answer{UndoAnswer: &answer}, err
 	}, nil
 }

@@ -77,12 +77,15 @@ func Parse(text string, now time.Time) (Exemption, error) {
 	if err != nil {
 		return fault(i18n.T("the tag %s names the day %s, which does not exist", Tag, parts[2]))
 	}
-	if last := today(now).AddDate(0, 0, MaxDays); until.After(last) {
+	if last := today(now).AddDate(0, 0, MaxDays); TooFar(until, now) {
 		return fault(i18n.T("the tag %s ends on %s: at most %d days are allowed, until %s",
 			Tag, i18n.Date(until), MaxDays, i18n.Date(last)))
 	}
 	return Exemption{Control: parts[1], Until: until, By: parts[3], Reason: strings.TrimSpace(parts[4])}, nil
 }
+
+// TooFar reports whether the day is more than [MaxDays] away.
+func TooFar(until, now time.Time) bool { return until.After(today(now).AddDate(0, 0, MaxDays)) }
 
 // Covers reports whether the exemption is for the control and not over.
 func (e Exemption) Covers(control string, now time.Time) bool {

@@ -441,7 +441,11 @@ func (t *answerer) addExemption(ctx context.Context, user string) error {
 			t.addParagraph(i18n.T("%s is %s.", user, e.Describe()))
 		}
 	}
-	return nil
+	asked, err := t.Ledger.Exempted(ctx, contact.ID, now)
+	for _, e := range asked {
+		t.addParagraph(i18n.T("%s is %s.", user, e.Describe()))
+	}
+	return err
 }
 
 // addLimits adds the holds and marks of a user, who is known by each of the names.

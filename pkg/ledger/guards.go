@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/exemption"
 )
 
 // Case is something that its owner was notified of and has time to remediate.
@@ -149,10 +150,19 @@ type GuardState struct {
 	// Case is the case of the changes, Breaker that of the control; empty if they were not asked for.
 	Case    Case
 	Breaker Breaker
-	Halt    Halt            // if the breaker was asked for
-	Rounds  []RecentChanges // the recent changes to what each of the changes changes, if they were asked for
-	holds   map[string]Hold // by thing
-	longest time.Duration   // that a hold lasts
+	Halt    Halt                        // if the breaker was asked for
+	Rounds  []RecentChanges             // the recent changes to what each of the changes changes, if they were asked for
+	holds   map[string]Hold             // by thing
+	longest time.Duration               // that a hold lasts
+	exempt  map[string]map[string]Asked // by the unique ids of the changes' users
+}
+
+// Exempted is what exempts the users of the changes at now, by what people asked for.
+func (s GuardState) Exempted(changes []change.Change, now time.Time) (held []exemption.Exemption) {
+	for _, id := range usersOf(changes) {
+		held = append(held, exemptions(s.exempt[id], now)...)
+	}
+	return held
 }
 
 // Whatever the table says, nothing in it lasts longer than Warder makes it last.
@@ -214,6 +224,10 @@ func (l *Ledger) guardState(
 	if caseKey != "" {
 		keys = append(keys, key(cases+control, caseKey))
 	}
+	users := usersOf(changes)
+	for _, id := range users {
+		keys = append(keys, key(exempted+id, "exempt"))
+	}
 	if len(keys) == 0 {
 		return s, nil
 	}
@@ -249,7 +263,23 @@ func (l *Ledger) guardState(
 		s.Case.Control, s.Case.Key = control, caseKey
 		faults = append(faults, err)
 	}
+	s.exempt = make(map[string]map[string]Asked, len(users))
+	for _, id := range users {
+		var all map[string]Asked
+		faults = append(faults, parse(next(), &all))
+		s.exempt[id] = all
+	}
 	return s, errors.Join(faults...)
+}
+
+// usersOf are the unique ids of the users of the changes, each once.
+func usersOf(changes []change.Change) (ids []string) {
+	for _, c := range changes {
+		if c.SubjectID != "" && !slices.Contains(ids, c.SubjectID) {
+			ids = append(ids, c.SubjectID)
+		}
+	}
+	return ids
 }
 
 // Recall reads a note into the value that into points to; found is false when there is none.

@@ -226,6 +226,8 @@ const (
 	mailed     = "mailed#"
 	sweeps     = "sweep#"
 	heartbeats = "heartbeat#"
+	asked      = "asked#"
+	exempted   = "exempt#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.
@@ -520,12 +522,13 @@ type Contents struct {
 	// Entries and Cases are all that there are, oldest first.
 	Entries  []Entry
 	Cases    []Case
+	Asked    []Asked            // exemptions that people asked for, the first asked for first
 	Breakers map[string]Breaker // the breakers of the controls that made changes, by control
 }
 
 // Contents returns all that the ledger holds. It reads the whole table.
 func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
-	items, err := l.store.Scan(ctx, runs, entries, cases, ended, breakers)
+	items, err := l.store.Scan(ctx, runs, entries, cases, ended, breakers, asked)
 	if err != nil {
 		return Contents{}, err
 	}
@@ -537,6 +540,10 @@ func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
 			var b Breaker
 			faults = append(faults, parse(item, &b))
 			c.Breakers[control] = b
+		} else if strings.HasPrefix(item.Partition, asked) {
+			var a Asked
+			faults = append(faults, parse(item, &a))
+			c.Asked = append(c.Asked, a)
 		} else if strings.HasPrefix(item.Partition, runs) {
 			run := Run{version: item.Version}
 			faults = append(faults, parse(item, &run))
@@ -546,6 +553,7 @@ func (l *Ledger) Contents(ctx context.Context) (Contents, error) {
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return Contents{}, err
 	}
+	slices.SortFunc(c.Asked, byAsking)
 	slices.SortFunc(c.Runs, func(a, b Run) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Control, b.Control), cmp.Compare(a.Key, b.Key))
 	})

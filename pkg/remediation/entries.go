@@ -207,8 +207,11 @@ func firstTimeAbout(ctx context.Context, r *recorder, f Finding) (bool, error) {
 // lastDays is how many days before an exemption ends its owner is notified.
 const lastDays = 7
 
-// exemptionAlert is an alert that the exemption of the entry's subject ends soon, or is none.
-func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]ledger.Entry, error) {
+// exemptionAlert is an alert that the exemption of the entry's subject ends soon, or is none. asked are those that
+// people asked for.
+func (r *recorder) exemptionAlert(
+	ctx context.Context, entry ledger.Entry, asked []exemption.Exemption,
+) ([]ledger.Entry, error) {
 	tags, err := r.reader.subjectTags(ctx, &entry)
 	if err != nil {
 		return nil, err
@@ -219,6 +222,11 @@ func (r *recorder) exemptionAlert(ctx context.Context, entry ledger.Entry) ([]le
 	for _, text := range exemption.Values(tags) {
 		if alert, err := r.exemptionAlertOf(ctx, entry, text); err != nil || len(alert) > 0 {
 			return alert, err
+		}
+	}
+	for _, e := range asked {
+		if e.Covers(r.Control.ID, r.now) && e.DaysLeft(r.now) <= lastDays {
+			return exemptionEnds(ctx, r, entry, e, digest(e.Control, e.Until, e.By, e.Reason))
 		}
 	}
 	return nil, nil
@@ -252,15 +260,22 @@ func (r *recorder) exemptionAlertOf(ctx context.Context, entry ledger.Entry, tex
 		body = i18n.T("The exemption of %s is invalid: %s. Its value is %q.",
 			entry.Subject, i18n.Error(fault), notice.Truncate(text, 256))
 	case e.Covers(r.Control.ID, r.now) && e.DaysLeft(r.now) <= lastDays:
-		title = i18n.T("Exemption ends soon")
-		advice = i18n.T("Fix it before that day, or renew the exemption.")
-		body = i18n.T("%s is %s. After that day the control %s applies again: first a notice, then a grace period.",
-			entry.Subject, e.Describe(), r.Control.ID)
-		once.For = 2 * lastDays * day
+		return exemptionEnds(ctx, r, entry, e, digest(text))
 	default:
 		return nil, nil
 	}
 	return r.aboutExemption(ctx, entry, control.Medium, once, title, body, advice)
+}
+
+// exemptionEnds is an alert that an exemption, which the sum stands for, ends soon.
+func exemptionEnds(
+	ctx context.Context, r *recorder, entry ledger.Entry, e exemption.Exemption, sum string,
+) ([]ledger.Entry, error) {
+	once := Once{Key: "exemption#" + cmp.Or(entry.UserID, entry.Subject) + "#" + sum, For: 2 * lastDays * day}
+	return r.aboutExemption(ctx, entry, control.Medium, once, i18n.T("Exemption ends soon"),
+		i18n.T("%s is %s. After that day the control %s applies again: first a notice, then a grace period.",
+			entry.Subject, e.Describe(), r.Control.ID),
+		i18n.T("Fix it before that day, or renew the exemption."))
 }
 
 // aboutExemption makes the entry an alert about an exemption, unless somebody was notified of the same lately.

@@ -103,11 +103,22 @@ func assessExistence(f Finding, x facts) decision {
 	return stop(gone, suppress, goneSince)
 }
 
-// assessExemption goes by the tags of the subject. One that is malformed, or that the subject set itself and is not
-// among them, exempts from nothing: its owner is alerted.
-func assessExemption(_ Finding, x facts) decision {
+// assessExemption goes by the tags of the subject, and by what people asked Warder for. A tag that is malformed, or
+// that the subject set itself and is not among them, exempts from nothing: its owner is alerted.
+func assessExemption(f Finding, x facts) decision {
 	for _, text := range exemption.Values(x.tags) {
 		if e, err := exemption.Parse(text, x.now); err == nil && e.Covers(x.control, x.now) {
+			return stop(true, suppress, e.Describe())
+		}
+	}
+	// Those that people asked Warder for are in the ledger, which is read only if no tag exempts.
+	if err, known := x.known[guardState]; !known {
+		return decision{answer: hold, needs: guardState}
+	} else if err != nil {
+		return unknown(err)
+	}
+	for _, e := range x.ledger.state.Exempted(f.Changes, x.now) {
+		if e.Covers(x.control, x.now) {
 			return stop(true, suppress, e.Describe())
 		}
 	}
@@ -324,14 +335,22 @@ const (
 type decision struct {
 	answer answer
 	why    i18n.Message
-	until  time.Time   // when the changes become due, if that is known
-	notify notice.Kind // what the owner has to be sent beside
+	until  time.Time             // when the changes become due, if that is known
+	notify notice.Kind           // what the owner has to be sent beside
+	asked  []exemption.Exemption // those that people asked for
 	// guard is the one that stands in the way; status is what it makes of the steps, skipped what it counts.
 	guard   guardName
 	status  ledger.Status
 	skipped metric.Metric
 	needs   fact  // what has to be read before anything can be decided
 	err     error // why something cannot be known: the changes are held then
+}
+
+// unknown is the decision while it cannot be read what decides.
+func unknown(err error) decision {
+	return decision{
+		answer: hold, status: ledger.Held, skipped: metric.SkippedHeld, why: i18n.Error(err), err: err,
+	}
 }
 
 // decide asks the guards in their order. It reads nothing: it names the fact that it needs next, so that
@@ -347,13 +366,13 @@ func decide(f Finding, x facts) decision {
 			if err, known := x.known[needed]; !known {
 				return decision{answer: hold, guard: g.name, needs: needed}
 			} else if err != nil {
-				return decision{
-					answer: hold, guard: g.name, status: ledger.Held, skipped: metric.SkippedHeld, why: i18n.Error(err), err: err,
-				}
+				d := unknown(err)
+				d.guard = g.name
+				return d
 			}
 		}
 		if d := g.assess(f, x); d.answer != permit && !bypassed {
-			d.guard, d.status, d.skipped = g.name, g.status, g.skipped
+			d.guard, d.status, d.skipped = g.name, cmp.Or(d.status, g.status), cmp.Or(d.skipped, g.skipped)
 			return d
 		}
 	}

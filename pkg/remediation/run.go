@@ -273,7 +273,7 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 	switch {
 	case d.err != nil:
 	case d.guard != existence:
-		alerts, d.err = r.recorder.exemptionAlert(ctx, entry)
+		alerts, d.err = r.recorder.exemptionAlert(ctx, entry, d.asked)
 	case f.held != nil:
 		return entry.Case, nil, r.cases.suspend(ctx, f.held.Key)
 	}
@@ -337,6 +337,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	for ; d.needs != ""; d = decide(f, x) {
 		x.known[d.needs] = r.reader.read(ctx, d.needs, f, entry, &x)
 	}
+	d.asked = x.ledger.state.Exempted(f.Changes, r.now)
 	// What goes on stays in the thread that it began in.
 	if c := x.ledger.current; isOpen(c) && at == planning {
 		entry.Thread = c.Thread

@@ -461,7 +461,7 @@ func (p *page) exemptionsSection() []*html.Node {
 			lines(badge(kinds[x.State], p.or(states[x.State], string(x.State))), small(note))})
 	}
 	return []*html.Node{
-		el("p", p.T("The tags warder:exempt of IAM users, when the report was made.")),
+		el("p", p.T("The exemptions of IAM users, by their tags or as somebody asked for them, when the report was made.")),
 		p.table(p.T("Exemptions by their last day"), []column{
 			{p.T("User"), "who"}, {p.T("Exempt from"), "who"}, {p.T("Last day"), "state"}, {p.T("Approved by"), "who"},
 			{p.T("Reason"), ""}, {p.T("State"), ""},

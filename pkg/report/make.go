@@ -249,6 +249,18 @@ func (m *maker) exemptions() {
 			m.Exemptions = append(m.Exemptions, x)
 		}
 	}
+	for _, a := range m.Ledger.Asked {
+		for _, user := range a.Users {
+			for _, e := range a.Exemptions(m.Made) {
+				x := Exemption{User: user.Name, Text: a.ID, Control: e.Control, Until: e.Until, By: e.By, Reason: e.Reason,
+					DaysLeft: e.DaysLeft(m.Made), State: InForce}
+				if x.DaysLeft <= soonDays {
+					x.State = Soon
+				}
+				m.Exemptions = append(m.Exemptions, x)
+			}
+		}
+	}
 	slices.SortFunc(m.Exemptions, func(a, b Exemption) int {
 		return cmp.Or(a.Until.Compare(b.Until), cmp.Compare(a.User, b.User))
 	})

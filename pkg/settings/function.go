@@ -48,6 +48,7 @@ type Function struct {
 	// Of some tools, zero elsewhere.
 	Slack   Slack     `json:"slack,omitzero"`    // where notices are posted
 	Mail    Mail      `json:"mail,omitzero"`     // how owners get mail
+	Asking  Asking    `json:"asking,omitzero"`   // what people may ask for
 	Queue   string    `json:"queue,omitempty"`   // URL of the queue that feeds the function
 	Reports string    `json:"reports,omitempty"` // name of the bucket of reports
 	Drill   string    `json:"drill,omitempty"`   // URL of the queue that a drill watches
@@ -103,6 +104,10 @@ func (s Settings) Function(c control.Control) Function {
 	if c.Regions {
 		regions = s.Regions
 	}
+	var asking Asking
+	if c.Tool && c.ID == Asked {
+		asking = s.Asking
+	}
 	subjects := s.Notify.Subjects
 	if subjects == ASCII {
 		subjects = ""
@@ -117,6 +122,7 @@ func (s Settings) Function(c control.Control) Function {
 		Owners:          s.Owners,
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,
+		Asking:          asking,
 		CIS:             s.CIS,
 		Runbooks:        s.Runbooks,
 		Language:        s.Notify.Language,

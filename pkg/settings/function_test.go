@@ -146,12 +146,12 @@ func TestFromEnv_Refuses(t *testing.T) {
 		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, " +
 			"timezone, subjects, table, ledgerKey, topic, " +
-			"account, roles, quarantine, reach, eventClock, slack, mail, queue, reports, drill, bus, drilled, " +
+			"account, roles, quarantine, reach, eventClock, slack, mail, asking, queue, reports, drill, bus, drilled, " +
 			"modes, own, slackLocal"},
 		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, regions, owners, blastRadius, holdDays, cis, runbooks, language, " +
 			"timezone, subjects, table, ledgerKey, topic, " +
-			"account, roles, quarantine, reach, eventClock, slack, mail, queue, reports, drill, bus, drilled, " +
+			"account, roles, quarantine, reach, eventClock, slack, mail, asking, queue, reports, drill, bus, drilled, " +
 			"modes, own, slackLocal"},
 		{"a field that is written twice", `"mode"`, `"mode":"enforce","mode"`, "mode: written twice"},
 		{"something after the settings", `}}`, `}} {}`, "line 1: invalid character '{' after top-level value"},

@@ -48,6 +48,7 @@ type Settings struct {
 	Timezone        string // IANA name of the zone of times that people read; empty: UTC
 	BlastRadius     int    // changes that one control may make in an hour
 	HoldDays        int    // days that sweeps leave alone what was undone
+	Asking          Asking // what people may ask for
 	CIS             string // version of the CIS benchmark that notices and reports name
 	// Administrators are the roles and users of the account, as in role/deploy*, that may manage the ledger's table and
 	// key.
@@ -62,6 +63,15 @@ type Settings struct {
 	Tags              map[string]string   // on every resource, beside Warder's own
 	Controls          map[string]Control  // of every control, by id; tools have none
 }
+
+// Asking is what people may ask Warder for, beside putting back what it did.
+type Asking struct {
+	Persons    int `json:"persons,omitempty"`    // whom an exemption takes: one asks, and with 2 another one confirms
+	ExemptDays int `json:"exemptDays,omitempty"` // for which an exemption may last at most
+}
+
+// Asked is the id of the tool that is asked for it.
+const Asked = "undo"
 
 // Owners is who answers for an IAM user: by its tags, its path, the prefix of its name, or by default.
 type Owners struct {
@@ -208,15 +218,18 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		"IAM's events never arrive in %q, only in one region of each partition: %s", hub, strings.Join(hubRegions, ", "))
 	regions := parseRegions(r.node("regions"), hub)
 	s := Settings{
-		HubRegion:         hub,
-		Regions:           regions,
-		AllowedNetworks:   parseNetworks(r.node("allowedNetworks")),
-		TrustedAccounts:   parseTrusted(r.node("trustedAccounts")),
-		Owners:            parseOwners(r),
-		Notify:            parseNotify(r, hub),
-		Timezone:          parseTimezone(r),
-		BlastRadius:       read[int](r, "blastRadius"),
-		HoldDays:          read[int](r, "holdDays"),
+		HubRegion:       hub,
+		Regions:         regions,
+		AllowedNetworks: parseNetworks(r.node("allowedNetworks")),
+		TrustedAccounts: parseTrusted(r.node("trustedAccounts")),
+		Owners:          parseOwners(r),
+		Notify:          parseNotify(r, hub),
+		Timezone:        parseTimezone(r),
+		BlastRadius:     read[int](r, "blastRadius"),
+		HoldDays:        read[int](r, "holdDays"),
+		Asking: Asking{
+			Persons: read[int](r, "approval"), ExemptDays: read[int](r, "exemptDays"),
+		},
 		CIS:               read[string](r, "cis"),
 		Administrators:    parseAdministrators(r),
 		Runbooks:          parseRunbooks(r),

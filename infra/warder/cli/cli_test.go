@@ -166,6 +166,13 @@ func TestRun_Usage(t *testing.T) {
 			"--since belongs to --user"},
 		{"an explanation of nothing", []string{"explain"},
 			"one of --user, --key, --policy, --id is required (with make: USER=…)"},
+		{"an exemption of nobody", []string{"exempt", "--control=all"}, required("user")},
+		{"an exemption without an end", []string{"exempt", "--user=a", "--control=all", "--reason=x"}, required("until")},
+		{"an exemption until soon", []string{"exempt", "--user=a", "--control=all", "--until=soon", "--reason=x"},
+			`--until "soon" is not understood: write a day, such as 2026-12-31`},
+		{"two requests for exemptions", []string{"exempt", "--approve=x", "--list"},
+			"--user, --approve, --revoke and --list exclude each other"},
+		{"a revocation without a reason", []string{"exempt", "--revoke=x"}, required("reason")},
 		{"a release without its control", []string{"release", "--reason=x"}, required("control")},
 		{"a release of a tool", []string{"release", "--control=undo", "--reason=x"},
 			`there is no control "undo"; there are alert-console-login, detach-direct-policy`},
@@ -232,6 +239,31 @@ func TestHalt(t *testing.T) {
 	if status, _, stderr := a.ask(t, "", "halt", "--reason=x"); status != 1 || !strings.Contains(stderr, "not deployed") ||
 		!strings.Contains(stderr, "docs/operations.md") {
 		t.Errorf("no function: status %d, error %q", status, stderr)
+	}
+}
+
+func TestExempt(t *testing.T) {
+	a := &fakeAccount{functions: map[string]string{"warder-undo": `{"exempt":{"text":"done","exemptions":[{"id":"x1",` +
+		`"users":["al\u001b[2Jice"],"controls":["all"],"until":"2026-12-31","by":"kim","reason":"r","state":"in force"}]}}`}}
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"exempt", "--user=alice, bob", "--control=all", "--until=2026-12-31", "--reason=x"},
+			`{"exempt":{"users":["alice","bob"],"controls":["all"],"until":"2026-12-31","reason":"x"}}`},
+		{[]string{"exempt", "--list"}, `{"exempt":{"list":true}}`},
+		{[]string{"exempt", "--approve=x1"}, `{"exempt":{"approve":"x1"}}`},
+		{[]string{"exempt", "--revoke=x1", "--reason=over"}, `{"exempt":{"reason":"over","revoke":"x1"}}`},
+	} {
+		a.asked = nil
+		status, stdout, stderr := a.ask(t, "", tt.args...)
+		if status != 0 || stderr != "" || !strings.HasSuffix(stdout, "done\n") || strings.Contains(stdout, "\x1b") ||
+			strings.Contains(stdout, "in force") != (tt.args[1] == "--list") {
+			t.Errorf("%v: status %d, printed %q, error %q", tt.args, status, stdout, stderr)
+		}
+		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {
+			t.Errorf("%v: asked (-want +got):\n%s", tt.args, diff)
+		}
 	}
 }
 

@@ -26,9 +26,11 @@ import (
 	"github.com/warder-aws/warder/infra/warder/terminal"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 func (a *app) explain() *cobra.Command {
@@ -172,6 +174,88 @@ func (s *session) setHalt(ctx context.Context, what string, q remediation.HaltRe
 			}
 		}
 	})
+}
+
+func (a *app) exempt() *cobra.Command {
+	var q remediation.ExemptRequest
+	users := flag{"user", "`names` of IAM users, or their unique ids, with a comma between them", new(string)}
+	controls := flag{"control", "`ids` of controls, with a comma between them, or all", new(string)}
+	until := flag{"until", "last `day`, such as 2026-12-31", &q.Until}
+	reason := flag{"reason", "why", &q.Reason}
+	approve := flag{"approve", "`id` of what somebody else asked for: confirm it", &q.Approve}
+	revoke := flag{"revoke", "`id` of an exemption to end, with --reason", &q.Revoke}
+	c := a.add(command{
+		name: "exempt", short: "Keep controls from changing a user until a day",
+		long: `Keep controls from changing a user until a day. Whose the credentials are is proven: nobody exempts themselves.
+With the setting "approval": 2 a second person confirms it, with --approve.`,
+		example: "  warder exempt --user alice,bob --control detach-direct-policy --until 2026-12-31 " +
+			"--reason \"migration\"\n" +
+			"  warder exempt --list\n  warder exempt --approve abcdefghij\n" +
+			"  warder exempt --revoke abcdefghij --reason \"done before\"",
+		flags: []flag{users, controls, until, reason, approve, revoke}, by: &q.By,
+		check: func() error {
+			switch forms := []bool{*users.value+*controls.value+q.Until != "", q.Approve != "", q.Revoke != "", q.List}; {
+			case len(slices.DeleteFunc(forms, func(b bool) bool { return !b })) > 1:
+				return misuse("--user, --approve, --revoke and --list exclude each other")
+			case q.List, q.Approve != "":
+				return nil
+			case q.Revoke != "":
+				return need(reason)
+			}
+			if err := need(users, controls, until, reason); err != nil {
+				return err
+			}
+			q.Users, q.Controls = list(*users.value), list(*controls.value)
+			for _, id := range q.Controls {
+				if _, err := a.known(id); err != nil && id != exemption.All {
+					return err
+				}
+			}
+			if _, err := time.Parse(time.DateOnly, q.Until); err != nil {
+				return misuse("--until %q is not understood: write a day, such as 2026-12-31", q.Until)
+			}
+			return nil
+		},
+		run: func(ctx context.Context, s *session) error {
+			answer, err := ask[struct{ Exempt remediation.ExemptAnswer }](ctx, s, settings.Asked,
+				signed{map[string]any{"exempt": q}})
+			if err != nil {
+				return err
+			}
+			return a.show(answer.Exempt, true, func() {
+				if q.List {
+					a.printExemptions(answer.Exempt.Exemptions)
+				}
+				a.print("%s", answer.Exempt.Text)
+			})
+		},
+	})
+	c.Flags().BoolVar(&q.List, "list", false, "show what was asked for, and how it stands")
+	return c
+}
+
+// list is the parts between the commas of a text.
+func list(text string) (parts []string) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func (a *app) printExemptions(all []remediation.AskedExemption) {
+	if len(all) == 0 {
+		return
+	}
+	rows := [][]string{{"id", "state", "until", "users", "controls", "by", "confirmed by", "reason"}}
+	for _, e := range all {
+		rows = append(rows, []string{
+			e.ID, string(e.State), e.Until, strings.Join(e.Users, ", "), strings.Join(e.Controls, ", "), e.By, e.Second,
+			e.Reason,
+		})
+	}
+	terminal.Table(a.Out, "", rows)
 }
 
 func (a *app) release() *cobra.Command {

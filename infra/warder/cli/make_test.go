@@ -58,6 +58,8 @@ func TestMake(t *testing.T) {
 			}},
 		{"a policy", []string{"explain", "POLICY=arn:aws:iam::aws:policy/AdministratorAccess"},
 			[]string{"explain", "--POLICY=arn:aws:iam::aws:policy/AdministratorAccess"}},
+		{"an exemption", []string{"exempt", "USER=a,b", "CONTROL=all", "UNTIL=2026-12-31", "REASON=x"},
+			[]string{"exempt", "--CONTROL=all", "--REASON=x", "--UNTIL=2026-12-31", "--USER=a,b"}},
 		{"a release", []string{"release", "CONTROL=detach-direct-policy", "REASON=x"},
 			[]string{"release", "--CONTROL=detach-direct-policy", "--REASON=x"}},
 		{"a sweep", []string{"sweep", "CONTROL=detach-direct-policy"}, []string{"sweep", "--CONTROL=detach-direct-policy"}},
