@@ -32,7 +32,7 @@ var guarded = map[string]string{
 
 	"AWS::Config::ConfigRule":                    "its tag",
 	"AWS::KMS::Key":                              "its tag",
-	"AWS::Events::EventBusPolicy":                "not: PutPermission has no resource in IAM; alert-warder-change reports it",
+	"AWS::Events::EventBusPolicy":                "not: PutPermission has no resource; alert-warder-change reports it",
 	"AWS::IAM::Policy":                           "the role's ARN",
 	"AWS::Lambda::EventInvokeConfig":             "the function's ARN",
 	"AWS::Lambda::EventSourceMapping":            "a condition on its function",
