@@ -86,24 +86,31 @@ type writer struct {
 }
 
 // period is what the request asks for.
-func (q request) period(now time.Time) (report.Period, error) {
+func (q request) period(now time.Time, zone *time.Location) (report.Period, error) {
 	switch {
 	case q.Month != "" && q.From+q.To != "", (q.From == "") != (q.To == ""):
 		return report.Period{}, errors.New("it names neither a month, nor a first and a last day")
 	case q.Month != "":
-		return report.Month(q.Month)
+		return report.Month(q.Month, zone)
 	case q.From != "":
-		return report.Days(q.From, q.To)
+		return report.Days(q.From, q.To, zone)
 	}
-	return report.LastMonth(now), nil
+	return report.LastMonth(now, zone), nil
 }
+
+// zones are those of a page in the language, unless the settings name one.
+var zones = map[settings.Language]string{settings.Korean: "Asia/Seoul"}
 
 // write writes the report that the request asks for, and says where it is. The same request again
 // writes it anew under the same names, of which the bucket keeps every version, and notifies nobody.
 func (w writer) write(ctx context.Context, q request) (answer, error) {
 	now := w.Now()
-	period, err := q.period(now)
 	language := cmp.Or(q.Language, w.Settings.Language)
+	zone, err := i18n.Zone(cmp.Or(w.Settings.Timezone, zones[language]))
+	if err != nil {
+		return answer{}, err
+	}
+	period, err := q.period(now, zone)
 	switch {
 	case err != nil:
 	case language != settings.English && language != settings.Korean:

@@ -164,6 +164,29 @@ func TestReport_LastMonth(t *testing.T) {
 	}
 }
 
+// A page in Korean is of the month in Korea, unless the settings name a zone.
+func TestReport_Zone(t *testing.T) {
+	for _, tc := range []struct {
+		language       settings.Language
+		timezone, says string
+	}{
+		{settings.Korean, "", "2026-10-01 ~ 2026-10-31 (KST)"},
+		{settings.Korean, "UTC", "2026-10-01 ~ 2026-10-31 (UTC)"},
+		{settings.English, "", "2026-10-01 to 2026-10-31 (UTC)"},
+		{settings.English, "America/New_York", "2026-10-01 to 2026-10-31 (EDT)"},
+	} {
+		w := newFixture(t)
+		w.Settings.Timezone = tc.timezone
+		a, err := w.write(t.Context(), request{Month: "2026-10", Language: tc.language})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := string(w.account.Objects(bucket)[a.HTML].Body); !strings.Contains(page, tc.says) {
+			t.Errorf("%s in %q: the page does not say %q", tc.language, tc.timezone, tc.says)
+		}
+	}
+}
+
 func TestReport_NotifiedOnce(t *testing.T) {
 	w := newFixture(t)
 	for i, tc := range []struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -48,6 +49,10 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	title := p.T("Warder: evidence of %s", p.period(r.Period)) + ", " + r.Account
 	css := el("style")
 	css.AppendChild(&html.Node{Type: html.TextNode, Data: style}) // as it is: its hash is in the policy
+	table := sha256.New()
+	if err := CSV(table, r); err != nil {
+		return err
+	}
 	sections := p.sections()
 	var contents, bodies []*html.Node
 	for i, s := range sections {
@@ -67,7 +72,7 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 		el("body",
 			p.header(),
 			el("nav", attr{"aria-label", p.T("Contents")}, el("ol", contents)),
-			el("main", attr{"id", "top"}, p.summary(), bodies),
+			el("main", attr{"id", "top"}, p.summary(), bodies, p.signOff(hex.EncodeToString(table.Sum(nil)))),
 			el("footer",
 				el("p", p.T("Made by Warder on %s from its ledger in account %s. Every action, finding and event is identified "+
 					"by its id.",
@@ -78,13 +83,27 @@ func HTML(w io.Writer, r Report, l settings.Language) error {
 	return nil
 }
 
-func (p *page) minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+func (p *page) minute(t time.Time) string {
+	return p.local(t).Format("2006-01-02 15:04") + " " + p.zone()
+}
+
+// local is a time in the zone of the period, which is that of the page.
+func (p *page) local(t time.Time) time.Time { return t.In(p.From.Location()) }
+
+// zone is what the zone is called, as in KST, or UTC-03 where it has no letters.
+func (p *page) zone() string {
+	name, _ := p.From.Zone()
+	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+		return "UTC" + name
+	}
+	return name
+}
 
 func (p *page) header() *html.Node {
 	last := p.To.AddDate(0, 0, -1)
 	fact := func(name, value string) *html.Node { return el("div", el("dt", name), el("dd", value)) }
 	facts := el("dl", class("facts"), fact(p.T("Account"), p.Account+", "+p.Region),
-		fact(p.T("Period"), p.T("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly))+" (UTC)"),
+		fact(p.T("Period"), p.T("%s to %s", p.From.Format(time.DateOnly), last.Format(time.DateOnly))+" ("+p.zone()+")"),
 		fact(p.T("Made on"), p.minute(p.Made)))
 	head := el("header", el("p", class("product"), "Warder"),
 		el("h1", p.T("Evidence of access control, %s", p.period(p.Period))), facts)
@@ -99,10 +118,10 @@ func (p *page) header() *html.Node {
 func (p *page) summary() *html.Node {
 	s := p.Summary()
 	tiles := el("ul", class("tiles"))
-	tile := func(link, label string, number int, parts ...any) {
-		shown := el("strong", strconv.Itoa(number))
+	tile := func(link, label string, of func(Summary) int, parts ...any) {
+		shown := el("strong", strconv.Itoa(of(s)))
 		add(shown, parts...)
-		add(tiles, el("li", el("a", attr{"href", link}, shown, el("span", label))))
+		add(tiles, el("li", el("a", attr{"href", link}, shown, el("span", label), p.before(of))))
 	}
 	undone, stuck := "#changes", []any{}
 	if s.Undone > 0 {
@@ -111,14 +130,16 @@ func (p *page) summary() *html.Node {
 	if s.Stuck > 0 {
 		stuck = append(stuck, class("bad"))
 	}
-	tile("#open", p.T("Findings open at the end"), s.Open)
-	tile("#changes", p.T("Changes made"), s.Made)
-	tile(undone, p.T("Changes reverted"), s.Undone)
-	tile("#changes", p.T("Not applied: only observed"), s.Observed)
-	tile("#incidents", p.T("Changes on hold or failed"), s.Stuck, stuck...)
-	tile("#alerts", p.T("Alerts"), s.Alerts)
-	tile("#exemptions", p.T("Exemptions in force"), s.Exempt)
-	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("Summary")), tiles)
+	tile("#open", p.T("Findings open at the end"), func(s Summary) int { return s.Open })
+	tile("#changes", p.T("Changes made"), func(s Summary) int { return s.Made })
+	tile(undone, p.T("Changes reverted"), func(s Summary) int { return s.Undone })
+	tile("#changes", p.T("Not applied: only observed"), func(s Summary) int { return s.Observed })
+	tile("#incidents", p.T("Changes on hold or failed"), func(s Summary) int { return s.Stuck }, stuck...)
+	tile("#alerts", p.T("Alerts"), func(s Summary) int { return s.Alerts })
+	add(tiles, el("li", el("a", attr{"href", "#exemptions"}, el("strong", strconv.Itoa(s.Exempt)),
+		el("span", p.T("Exemptions in force")))))
+	return el("section", attr{"aria-labelledby", "summary-h"}, el("h2", attr{"id", "summary-h"}, p.T("Summary")),
+		p.verdict(), tiles, p.standing())
 }
 
 type section struct {
@@ -145,48 +166,66 @@ type column struct{ name, class string }
 // A row is the cells of a table's row: each is whatever an element can hold.
 type row []any
 
-// A group is the rows of a table that belong together, under a title.
+// A group is the rows of a list that belong together, under a title.
 type group struct {
-	id    string
-	title []*html.Node
-	rows  []row
+	id, name string
+	title    []*html.Node
+	rows     []row
 }
 
-// maxRows is how many rows of one group are shown; the CSV file has all.
+// maxRows is how many rows of one table are shown; the CSV file has all.
 const maxRows = 500
 
-// table is a table of groups. It is a list of cards on a narrow screen, so its roles are said.
-func (p *page) table(caption string, columns []column, groups ...group) *html.Node {
+// few is up to how many rows a list is there to be read; of a longer one the groups are opened one by one. Who follows a
+// link to something in a group that is closed finds it open, and on paper all are.
+const few = 12
+
+// folded is a table for each group, under the group's title.
+func (p *page) folded(caption string, columns []column, groups []group) []*html.Node {
+	all := 0
+	for _, g := range groups {
+		all += len(g.rows)
+	}
+	nodes := []*html.Node{el("h3", caption)}
+	for _, g := range groups {
+		part := el("details", class("part"), attr{"id", g.id}, el("summary", g.title))
+		if all <= few {
+			add(part, attr{"open", ""})
+		}
+		add(part, p.table(g.name, columns, true, g.rows))
+		nodes = append(nodes, part)
+	}
+	return nodes
+}
+
+// table is a table. It is a list of cards on a narrow screen, so its roles are said. Its caption is only heard where
+// something above it shows it.
+func (p *page) table(caption string, columns []column, heard bool, rows []row) *html.Node {
 	role := func(name string) attr { return attr{"role", name} }
 	all := attr{"colspan", strconv.Itoa(len(columns))}
 	head := el("tr", role("row"))
 	for _, c := range columns {
 		add(head, el("th", role("columnheader"), attr{"scope", "col"}, class(c.class), c.name))
 	}
-	t := el("table", role("table"), class("cards"), el("caption", caption), el("thead", role("rowgroup"), head))
-	for _, g := range groups {
-		body := el("tbody", role("rowgroup"))
-		if g.id != "" {
-			add(body, attr{"id", g.id}, el("tr", role("row"), class("group"),
-				el("th", role("rowheader"), attr{"scope", "rowgroup"}, all, g.title)))
-		}
-		for _, row := range g.rows[:min(maxRows, len(g.rows))] {
-			line := el("tr", role("row"))
-			for i, part := range row {
-				kind, cell := columns[i].class, el("div", part)
-				if cell.FirstChild == nil {
-					kind += " none"
-				}
-				add(line, el("td", role("cell"), class(strings.TrimSpace(kind)), attr{"data-label", columns[i].name}, cell))
-			}
-			add(body, line)
-		}
-		if more := len(g.rows) - maxRows; more > 0 {
-			add(body, el("tr", role("row"), el("td", role("cell"), all, p.T("%d more rows are in the CSV file.", more))))
-		}
-		add(t, body)
+	name, body := el("caption", caption), el("tbody", role("rowgroup"))
+	if heard {
+		add(name, class("heard"))
 	}
-	return t
+	for _, row := range rows[:min(maxRows, len(rows))] {
+		line := el("tr", role("row"))
+		for i, part := range row {
+			kind, cell := columns[i].class, el("div", part)
+			if cell.FirstChild == nil {
+				kind += " none"
+			}
+			add(line, el("td", role("cell"), class(strings.TrimSpace(kind)), attr{"data-label", columns[i].name}, cell))
+		}
+		add(body, line)
+	}
+	if more := len(rows) - maxRows; more > 0 {
+		add(body, el("tr", role("row"), el("td", role("cell"), all, p.T("%d more rows are in the CSV file.", more))))
+	}
+	return el("table", role("table"), class("cards"), name, el("thead", role("rowgroup"), head), body)
 }
 
 // grouped sorts rows into a group for each control that has any, with their number.
@@ -195,7 +234,7 @@ func (p *page) grouped(prefix string, rows map[string][]row) []group {
 	for _, c := range p.Controls {
 		if n := len(rows[c.ID]); n > 0 {
 			title := []*html.Node{el("span", p.titles[c.ID]), el("code", c.ID), el("span", class("count"), strconv.Itoa(n))}
-			groups = append(groups, group{prefix + "-" + c.ID, title, rows[c.ID]})
+			groups = append(groups, group{prefix + "-" + c.ID, p.titles[c.ID], title, rows[c.ID]})
 		}
 	}
 	return groups
@@ -215,11 +254,11 @@ func small(text string) *html.Node { return some("small", text) }
 func id(text string) *html.Node { return some("code", text, class("id")) }
 
 // when is a time to the minute, in two lines where there is little room.
-func when(t time.Time) *html.Node {
+func (p *page) when(t time.Time) *html.Node {
 	if t.IsZero() {
 		return nil
 	}
-	return el("time", attr{"datetime", t.UTC().Format(time.RFC3339)}, t.UTC().Format("2006-01-02 15:04"))
+	return el("time", attr{"datetime", t.UTC().Format(time.RFC3339)}, p.local(t).Format("2006-01-02 15:04"))
 }
 
 func badge(kind, text string) *html.Node { return el("span", class("badge "+kind), text) }
@@ -245,9 +284,13 @@ func (p *page) open() []*html.Node {
 	for _, s := range severities {
 		layers = append(layers, layer{p.severity(string(s)), string(s), series[s]})
 	}
-	var rows []row
+	var rows, idle []row
 	for _, c := range p.Controls {
 		if c.Tool {
+			continue
+		}
+		if c.peak()+c.Made+c.Alerts == 0 {
+			idle = append(idle, row{p.controlCell(c.ID), p.modes(c), p.lastSweep(c)})
 			continue
 		}
 		first := 0
@@ -268,28 +311,39 @@ func (p *page) open() []*html.Node {
 		}
 		found[f.Control] = append(found[f.Control], row{
 			subject(f.Subject, f.Owner), lines(f.Title, badge(severityClass(f.Severity), p.severity(f.Severity))),
-			lines(when(f.Opened)), lines(when(f.Notified)), lines(when(f.Due)),
-			lines(p.or(outcomes[f.Outcome], string(f.Outcome)), when(f.Closed)), ids,
+			lines(p.when(f.Opened)), lines(p.when(f.Notified)), lines(p.when(f.Due)),
+			lines(p.or(outcomes[f.Outcome], string(f.Outcome)), p.when(f.Closed)), ids,
 		})
 	}
 	nodes := []*html.Node{
-		el("p", p.T("What was open at the end of each day, in UTC: found, and neither changed, nor fixed by its owner, nor "+
-			"exempt.")),
+		el(
+			"p",
+			p.T("What was open at the end of each day: found, and neither changed, nor fixed by its owner, nor exempt; and "+
+				"what a sweep alerts on, until it is gone."),
+		),
 		p.stacked("chart-open", p.T("Open findings by severity"), false, layers),
-		p.table(p.T("Open findings by control"), []column{
+	}
+	if rows != nil {
+		nodes = append(nodes, p.table(p.T("Open findings by control"), []column{
 			{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Open, day by day"), "wide"}, {p.T("First day"), "number"},
 			{p.T("Peak"), "number"}, {p.T("Last day"), "number"}, {p.T("Changes made"), "number"},
 			{p.T("Alerts"), "number"}, {p.T("Last sweep"), ""},
-		}, group{rows: rows}),
+		}, false, rows))
+	}
+	if idle != nil {
+		title := p.T("Controls that found nothing: %d", len(idle))
+		nodes = append(nodes, el("details", class("part"), el("summary", title), p.table(title, []column{
+			{p.T("Control"), "broad"}, {p.T("Mode"), ""}, {p.T("Last sweep"), ""},
+		}, true, idle)))
 	}
 	if len(p.Findings) == 0 {
 		return append(nodes, empty(p.T("Nothing was open at the end of any day.")))
 	}
 	return append(nodes,
-		p.table(p.T("The findings behind the figures, in their state when the report was made"), []column{
+		p.folded(p.T("The findings behind the figures, in their state when the report was made"), []column{
 			{p.T("Subject and owner"), "who"}, {p.T("Finding"), ""}, {p.T("Found"), ""}, {p.T("Owner notified"), ""},
 			{p.T("Due"), ""}, {p.T("Current state"), ""}, {p.T("Ids"), ""},
-		}, p.grouped("open", found)...))
+		}, p.grouped("open", found))...)
 }
 
 // link is a number, with a link to the list of what it counts if there is one.
@@ -300,11 +354,22 @@ func link(listed bool, to string, number int) *html.Node {
 	return el("a", attr{"href", "#" + to}, strconv.Itoa(number))
 }
 
+// modeBadge is the control's mode now. One that only alerts has none to speak of.
+func (p *page) modeBadge(c Control) *html.Node {
+	if !c.Acts && c.Mode != control.Off {
+		return badge("mode-alerts", p.T("alerts"))
+	}
+	return badge("mode-"+string(c.Mode), p.mode(c.Mode))
+}
+
 // modes are the control's mode now, and how it changed in the period.
 func (p *page) modes(c Control) []*html.Node {
-	nodes := lines(badge("mode-"+string(c.Mode), p.mode(c.Mode)))
+	nodes := lines(p.modeBadge(c))
+	if !c.Acts {
+		return nodes
+	}
 	for _, m := range c.Modes[min(1, len(c.Modes)):] {
-		since := p.T("%s since %s", p.mode(control.Mode(m.Mode)), m.From.UTC().Format(time.DateOnly))
+		since := p.T("%s since %s", p.mode(control.Mode(m.Mode)), p.local(m.From).Format(time.DateOnly))
 		nodes = append(nodes, lines(small(since))...)
 	}
 	return nodes
@@ -320,7 +385,7 @@ func (p *page) lastSweep(c Control) any {
 	case c.LastSweep.IsZero():
 		return p.T("none on record")
 	}
-	return lines(when(c.LastSweep), small(p.T("%d in the period", c.Sweeps)))
+	return lines(p.when(c.LastSweep), small(p.T("%d in the period", c.Sweeps)))
 }
 
 func (p *page) changesSection() []*html.Node {
@@ -337,11 +402,11 @@ func (p *page) changesSection() []*html.Node {
 		if c.Status == ledger.Undone {
 			kind = "done" // its own change reverted it
 		}
-		if i := int(c.At.Sub(p.From) / day); i < days && c.Status != ledger.Skipped {
+		if i := p.dayOf(c.At); i < days && c.Status != ledger.Skipped {
 			series[kind][i]++
 		}
 		rows[c.Control] = append(rows[c.Control], row{
-			lines(when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID)), subject(c.Subject, c.Owner),
+			lines(p.when(c.At), el("code", class("id"), attr{"id", anchor(c.ID)}, c.ID)), subject(c.Subject, c.Owner),
 			lines(foreign(c.Text), small(request)), lines(badge(statusClass(c), p.status(c)), small(c.Reason)),
 			p.notices(c), p.undo(c), lines(id(c.Event)),
 		})
@@ -357,10 +422,10 @@ func (p *page) changesSection() []*html.Node {
 	if len(p.Changes) == 0 {
 		return append(nodes, empty(p.T("No step was completed in the period.")))
 	}
-	return append(nodes, p.table(p.T("Actions by control"), []column{
+	return append(nodes, p.folded(p.T("Actions by control"), []column{
 		{p.T("When, and action"), ""}, {p.T("Subject and owner"), "who"}, {p.T("Change"), "broad"},
 		{p.T("Result"), "state"}, {p.T("Notice"), ""}, {p.T("Undo"), ""}, {p.T("Event"), "event"},
-	}, p.grouped("changes", rows)...))
+	}, p.grouped("changes", rows))...)
 }
 
 func statusClass(c Change) string {
@@ -379,11 +444,11 @@ func statusClass(c Change) string {
 func (p *page) notices(c Change) []*html.Node {
 	var nodes []*html.Node
 	if d, ok := c.afterNotice(); ok {
-		nodes = append(nodes, el("div", p.T("announced")+" ", when(c.Announced)),
+		nodes = append(nodes, el("div", p.T("announced")+" ", p.when(c.Announced)),
 			el("div", small(p.T("%s before the change", p.took(d.Seconds())))))
 	}
 	if !c.Notified.IsZero() {
-		nodes = append(nodes, el("div", p.T("notified")+" ", when(c.Notified)))
+		nodes = append(nodes, el("div", p.T("notified")+" ", p.when(c.Notified)))
 	}
 	if d, ok := c.afterEvent(); ok {
 		nodes = append(nodes, el("div", small(p.T("changed %s after the event", p.took(d.Seconds())))))
@@ -420,7 +485,7 @@ func (p *page) times() []*html.Node {
 		}
 		return p.table(caption, []column{
 			{p.T("Control"), ""}, {p.T("Changes"), "number"}, {p.T("Median"), ""}, {p.T("p90"), ""}, {p.T("Longest"), ""},
-		}, group{rows: rows})
+		}, false, rows)
 	}
 	nodes := []*html.Node{
 		el("p", p.T("Each figure was measured for the action that it names. From event to change: from the time of the "+
@@ -465,7 +530,7 @@ func (p *page) exemptionsSection() []*html.Node {
 		p.table(p.T("Exemptions by their last day"), []column{
 			{p.T("User"), "who"}, {p.T("Exempt from"), "who"}, {p.T("Last day"), "state"}, {p.T("Approved by"), "who"},
 			{p.T("Reason"), ""}, {p.T("State"), ""},
-		}, group{rows: rows}),
+		}, false, rows),
 	}
 }
 
@@ -479,30 +544,36 @@ func (p *page) coverageSection() []*html.Node {
 	}
 	for _, f := range p.Coverage {
 		var rows []row
+		open := 0
 		for _, rule := range f.Rules {
-			cell := p.ruleCell(rule)
+			controls, found := el("ul", class("served")), 0
 			for _, served := range rule.Controls {
 				c := p.control(served.Control)
-				cells := row{cell, p.controlCell(c.ID),
-					lines(p.or(hows[served.How], string(served.How)), small(p.or(mappings[served.Mapping], ""))),
-					p.modes(c), link(c.peak() > 0, "open-"+c.ID, c.Now()), p.lastSweep(c)}
-				if c.Tool {
-					cells[3], cells[4] = p.T("tool"), "–"
-				}
-				rows = append(rows, cells)
-				cell = lines(rule.ID)
+				found += c.Now()
+				add(controls, el("li", p.served(served, c)))
 			}
+			open += found
+			rows = append(rows, row{el("div", class("rule-of"), p.ruleCell(rule)), controls, strconv.Itoa(found)})
 		}
-		block := el("div", class("framework"), attr{"id", "rules-" + f.ID}, el("h3", f.title()))
-		table := p.table(p.T("Rules of %s", f.title()), []column{
-			{p.T("Rule"), ""}, {p.T("Control"), ""}, {p.T("To the rule"), ""}, {p.T("Mode"), ""},
-			{p.T("Open findings"), "number"}, {p.T("Last sweep"), ""},
-		}, group{rows: rows})
-		add(table.FirstChild, class("heard")) // the heading above shows the caption
-		add(block, table)
-		nodes = append(nodes, block)
+		served, helped, needed := f.counts()
+		counts := p.T("Rules served: %d. Only helped: %d. Only needed: %d. Open findings: %d.", served, helped, needed, open)
+		nodes = append(nodes, el("details", class("part"), attr{"id", "rules-" + f.ID},
+			el("summary", el("span", f.title()), el("span", class("count"), counts)),
+			p.table(p.T("Rules of %s", f.title()), []column{
+				{p.T("Rule"), "broad"}, {p.T("Controls, and what they are to the rule"), ""}, {p.T("Open findings"), "number"},
+			}, true, rows)))
 	}
 	return nodes
+}
+
+// served is one control of a rule: what it is to the rule, who says so, and how it was at the end.
+func (p *page) served(s Served, c Control) *html.Node {
+	parts := el("div", el("strong", p.or(hows[s.How], string(s.How))), ": "+p.title(c.ID)+" ", el("code", c.ID), " ")
+	if !c.Tool {
+		add(parts, p.modeBadge(c), " ")
+	}
+	add(parts, small(p.or(mappings[s.Mapping], "")))
+	return parts
 }
 
 // ruleCell is a rule, what it is called, and how sure that is.
@@ -530,19 +601,19 @@ func (p *page) incidentsSection() []*html.Node {
 	}
 	var rows []row
 	for _, i := range p.Incidents {
-		until := lines(when(i.Until))
+		until := lines(p.when(i.Until))
 		if i.Kind == Halted && i.Until.IsZero() {
 			until = lines(p.T("ongoing"))
 		}
 		rows = append(rows, row{
-			lines(when(i.At)), until, lines(p.or(incidents[i.Kind], string(i.Kind))),
+			lines(p.when(i.At)), until, lines(p.or(incidents[i.Kind], string(i.Kind))),
 			lines(foreign(i.Subject), el("code", i.Control)), lines(foreign(i.Text), small(i.By)), lines(id(i.ID)),
 		})
 	}
 	return []*html.Node{p.table(p.T("What kept Warder from working, and what it did not do"), []column{
 		{p.T("When"), ""}, {p.T("Until"), ""}, {p.T("Title"), ""}, {p.T("About"), ""},
 		{p.T("Why"), ""}, {p.T("Id"), ""},
-	}, group{rows: rows})}
+	}, false, rows)}
 }
 
 func (p *page) alertsSection() []*html.Node {
@@ -552,17 +623,15 @@ func (p *page) alertsSection() []*html.Node {
 	rows := map[string][]row{}
 	for _, a := range p.Alerts {
 		rows[a.Control] = append(rows[a.Control], row{
-			lines(when(a.At)), foreign(a.Subject), lines(a.Title), badge(severityClass(a.Severity), p.severity(a.Severity)),
-			lines(when(a.Notified)), lines(id(a.ID), id(a.Event)),
+			lines(p.when(a.At)), foreign(a.Subject), lines(a.Title), badge(severityClass(a.Severity), p.severity(a.Severity)),
+			lines(p.when(a.Notified)), lines(id(a.ID), id(a.Event)),
 		})
 	}
-	return []*html.Node{
-		el("p", p.T("What people were notified of without a change.")),
-		p.table(p.T("Alerts by control"), []column{
+	return append([]*html.Node{el("p", p.T("What people were notified of without a change."))},
+		p.folded(p.T("Alerts by control"), []column{
 			{p.T("When"), ""}, {p.T("Subject"), "who"}, {p.T("Alert"), ""}, {p.T("Severity"), ""},
 			{p.T("Notice accepted"), ""}, {p.T("Alert and event"), ""},
-		}, p.grouped("alerts", rows)...),
-	}
+		}, p.grouped("alerts", rows))...)
 }
 
 func (p *page) limits() []*html.Node {
@@ -572,7 +641,7 @@ func (p *page) limits() []*html.Node {
 		case c.Tool:
 		case c.Mode == control.Off:
 			off = append(off, c.ID)
-		case c.Mode == control.Observe:
+		case c.Acts && c.Mode == control.Observe:
 			observing = append(observing, c.ID)
 		}
 	}
@@ -589,8 +658,10 @@ func (p *page) limits() []*html.Node {
 	}
 	item(p.T("Anything except IAM users, the root user, console sign-ins and what else a control names. Users of IAM " +
 		"Identity Center, roles and other accounts are checked only where a control says so."))
-	item(p.T("Alerts are sent, not followed up: Warder does not know whether somebody fixed what an alert reported, and " +
-		"no alert counts as an open finding."))
+	item(
+		p.T("Alerts on events are sent, not followed up: Warder does not know whether somebody fixed what they reported, " +
+			"and they are no open findings. What a sweep alerts on is one, until eight days after its last record."),
+	)
 	item(p.T("Exemptions of buckets and other resources that are not users, and exemptions that were removed before the " +
 		"report was made."))
 	item(p.T("Sweeps that found nothing are kept for 30 days: what is older is not counted."))
@@ -598,8 +669,8 @@ func (p *page) limits() []*html.Node {
 		"never too low."))
 	item(p.T("This report comes from Warder's own records. CloudTrail records the same events and changes " +
 		"independently: look them up by the ids of the events."))
-	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are in " +
-		"UTC."))
+	item(p.T("Texts of findings and reasons are in the language in which they were recorded. All days and times are in "+
+		"%s, those of the CSV file in UTC.", p.zone()))
 	return []*html.Node{list, el("p", p.T("The CSV file beside this page holds every record, including those that the "+
 		"page leaves out. To check a figure: count the rows of its control, look up an action with make explain ID=…, and "+
 		"an event with aws cloudtrail lookup-events."))}

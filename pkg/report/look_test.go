@@ -96,6 +96,26 @@ func month(names []string) book {
 	return b
 }
 
+// quietMonth is a ledger of a month in which little happened: a key was changed, another is due, and the root user has
+// no MFA.
+func quietMonth() book {
+	var b book
+	b.found(stale, "alice", "KEY1", at(3, 3, 0), ledger.Pending, warned(at(3, 3, 0)))
+	b.found(stale, "alice", "KEY1", at(10, 3, 0), ledger.Verified)
+	b.found(stale, "bob", "KEY2", at(28, 3, 0), ledger.Pending, warned(at(28, 3, 0)))
+	for day := 1; day <= 31; day++ {
+		if day%7 == 1 {
+			b.standing("alert-root-usage", "root", "Root user without MFA", "critical", at(day, 3, 0))
+		}
+		b.Runs = append(
+			b.Runs,
+			ledger.Run{Control: stale, Key: fmt.Sprint(day), Event: sweep, At: at(day, 3, 0), Mode: "enforce",
+				Done: true, Outcome: "nothing"},
+		)
+	}
+	return b
+}
+
 var people = []string{"alice", "batch-settlement", "carol@example.com", "deploy.ci", "erin", "frank", "grace", "heidi",
 	"ivan", "judy", "mallory"}
 
@@ -129,6 +149,7 @@ func examples(t testing.TB) map[string]Report {
 		"normal":  of(month(people), october, now, people),
 		"hostile": of(month(hostileTexts), october, now, hostileTexts),
 		"empty":   of(book{}, october, now, nil),
+		"quiet":   of(quietMonth(), october, now, people),
 		"partial": of(month(people), october, at(12, 9, 30), people),
 	}
 }
@@ -157,6 +178,9 @@ func TestPagesInABrowser(t *testing.T) {
 			if name == "normal" && l == settings.English {
 				windows = append(windows, browser.Dark, browser.Paper)
 			}
+			if name == "quiet" {
+				windows = append(windows, browser.Paper)
+			}
 			looks = append(looks, browser.Look{File: write(t, folder, name, r, l), Windows: windows})
 		}
 	}
@@ -164,7 +188,7 @@ func TestPagesInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 2*len(looks) + 2; len(seen) != want {
+	if want := 2*len(looks) + 4; len(seen) != want {
 		t.Fatalf("%d looks, want %d", len(seen), want)
 	}
 	for _, s := range seen {
@@ -183,6 +207,14 @@ func TestPagesInABrowser(t *testing.T) {
 			if want := strings.Split(s.Page, ".")[1]; s.Language != want {
 				t.Errorf("language %q, want %q", s.Language, want)
 			}
+			// Evidence that nobody reads is none: a few screens of a phone, and a quiet month on a few sheets.
+			if screens := s.Height / browser.Phone.Height; s.Width == browser.Phone.Name && screens > 25 {
+				t.Errorf("%d screens of a phone, want at most 25", screens)
+			}
+			if s.Pages > 8 && strings.HasPrefix(s.Page, "quiet") {
+				t.Errorf("%d pages for a quiet month, want at most 8", s.Pages)
+			}
+			t.Logf("%d pixels high, %d pages", s.Height, s.Pages)
 			if s.Scripts > 0 {
 				t.Errorf("the page has %d scripts", s.Scripts)
 			}

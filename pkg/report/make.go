@@ -14,6 +14,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // Tool is the id of the function that makes reports, and of the entries about them.
@@ -25,6 +26,16 @@ const sweep = "Scheduled Event"
 
 // Make makes the report of a period.
 func Make(s Source, p Period, now time.Time) Report {
+	r := makeOne(s, p, now)
+	before := p.before()
+	if slices.ContainsFunc(s.Ledger.Entries, func(e ledger.Entry) bool { return e.At.Before(before.To) }) {
+		summary := makeOne(s, before, before.To).Summary()
+		r.Before = &summary
+	}
+	return r
+}
+
+func makeOne(s Source, p Period, now time.Time) Report {
 	m := maker{Source: s, Report: Report{Account: s.Account, Region: s.Region, Period: p, Made: now.UTC()}}
 	// A drill is evidence of itself alone.
 	m.Ledger.Entries = slices.DeleteFunc(slices.Clone(m.Ledger.Entries), func(e ledger.Entry) bool {
@@ -39,7 +50,9 @@ func Make(s Source, p Period, now time.Time) Report {
 	m.exemptions()
 	m.incidents()
 	m.controls(found)
-	m.Coverage = coverage(s.Controls, s.CIS)
+	deployed := slices.DeleteFunc(slices.Clone(s.Controls),
+		func(c control.Control) bool { return !c.Tool && s.Modes[c.ID] == control.Off })
+	m.Coverage = coverage(deployed, s.CIS)
 	return m.Report
 }
 
@@ -51,7 +64,7 @@ type maker struct {
 // covers reports whether a time is in the period, and not after the report was made.
 func (m *maker) covers(t time.Time) bool { return m.Period.covers(t) && !t.After(m.Made) }
 
-// seen is how long an observed finding counts as open: observing, a control records the same thing once a week, with
+// seen is how long an observed or standing finding counts as open: a control records the same thing once a week, with
 // the first sweep after that.
 const seen = remediation.Weekly + day
 
@@ -68,17 +81,17 @@ func (m *maker) findings() []Finding {
 		}
 	}
 	for _, e := range m.Ledger.Entries {
-		key := matter{e.Control, e.Case}
-		if e.Case == "" || e.Guard != "" || e.Control == remediation.UndoControl || e.At.After(m.Made) {
+		key := matter{e.Control, cmp.Or(e.Case, m.standing(e))}
+		if key.key == "" || e.Guard != "" || e.Control == remediation.UndoControl || e.At.After(m.Made) {
 			continue
 		}
-		if len(e.Steps) == 0 {
+		if len(e.Steps) == 0 && m.standing(e) == "" {
 			if e.Notify != notice.Alert {
 				end(key, e.At, Fixed, e.ID)
 			}
 			continue
 		}
-		if f := open[key]; f != nil && f.Outcome == Observed && e.At.After(last[key].Add(seen)) {
+		if f := open[key]; f != nil && f.ends() && e.At.After(last[key].Add(seen)) {
 			end(key, last[key].Add(seen), Unseen, f.Last)
 		}
 		f := open[key]
@@ -86,14 +99,16 @@ func (m *maker) findings() []Finding {
 			f = &Finding{ID: e.ID, Control: e.Control, Opened: e.At}
 			open[key], all = f, append(all, f)
 		}
-		f.Last, f.Subject, f.Owner, f.Title, f.Severity = e.ID, e.Subject, e.Owner, e.Title, e.Severity
+		f.Last, f.Subject, f.Owner, f.Title, f.Severity = e.ID, e.Subject, e.Owner, m.title(e), e.Severity
 		if warning := e.Notice(notice.Warning); warning != nil {
 			f.Notified, f.Due = warning.At, e.Due
+		} else if alert := e.Notice(notice.Alert); alert != nil {
+			f.Notified = alert.At
 		}
 		outcome, at := outcome(e)
 		f.Outcome = outcome
 		switch outcome {
-		case Observed:
+		case Observed, Standing:
 			last[key] = e.At
 		case Changed, Undone, NotDone:
 			end(key, at, outcome, e.ID)
@@ -106,7 +121,7 @@ func (m *maker) findings() []Finding {
 	for key, f := range open {
 		c := cases[key]
 		switch {
-		case f.Outcome == Observed && last[key].Add(seen).Before(m.Made):
+		case f.ends() && last[key].Add(seen).Before(m.Made):
 			end(key, last[key].Add(seen), Unseen, f.Last)
 		case !c.Closed.IsZero() && !c.Closed.Before(f.Opened) && !c.Closed.After(m.Made):
 			end(key, c.Closed, map[ledger.CaseOutcome]Outcome{ledger.Acted: Changed, ledger.Fixed: Fixed}[c.Outcome], f.Last)
@@ -122,8 +137,39 @@ func (m *maker) findings() []Finding {
 	return findings
 }
 
-// outcome is how a finding stands after an entry with steps, and when it came to stand so.
+// standing is the key of the condition that a sweep alerts on, such as a root user without MFA: it is repeated for as
+// long as the condition is there. It is empty for another entry.
+func (m *maker) standing(e ledger.Entry) string {
+	if e.Event != sweep || len(e.Steps) > 0 || e.Notify != notice.Alert || m.tool(e.Control) {
+		return ""
+	}
+	return "standing#" + cmp.Or(e.UserID, e.Subject) + "#" + cmp.Or(e.Heading, e.Title)
+}
+
+func (m *maker) tool(id string) bool {
+	return slices.ContainsFunc(m.Source.Controls, func(c control.Control) bool { return c.Tool && c.ID == id })
+}
+
+// title is the title of an entry in the language, as far as it can be had: one with names in it stays as it was
+// recorded.
+func (m *maker) title(e ledger.Entry) string {
+	switch {
+	case m.Language == settings.English:
+		return cmp.Or(e.Heading, e.Title)
+	case e.Heading != "": // the title is in the language of the deployment
+		return e.Title
+	}
+	return translator{m.Language}.lookup(e.Title)
+}
+
+// ends reports whether a finding ends by not being recorded any more.
+func (f Finding) ends() bool { return f.Outcome == Observed || f.Outcome == Standing }
+
+// outcome is how a finding stands after an entry, and when it came to stand so.
 func outcome(e ledger.Entry) (Outcome, time.Time) {
+	if len(e.Steps) == 0 {
+		return Standing, e.At
+	}
 	has := map[ledger.Status]bool{}
 	at := e.At
 	for _, s := range e.Steps {
@@ -209,7 +255,7 @@ func (m *maker) alerts() {
 		if len(e.Steps) > 0 || e.Guard != "" || e.Notify != notice.Alert || !m.covers(e.At) {
 			continue
 		}
-		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: e.Title, Severity: e.Severity,
+		a := Alert{ID: e.ID, Control: e.Control, Subject: e.Subject, Title: m.title(e), Severity: e.Severity,
 			At: e.At, Event: e.Run}
 		if sent := e.Notice(notice.Alert); sent != nil {
 			a.Notified = sent.At
@@ -380,7 +426,7 @@ func (m *maker) controls(found []Finding) {
 		return &c
 	}
 	for _, c := range m.Source.Controls {
-		add(Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Mode: m.Modes[c.ID],
+		add(Control{ID: c.ID, Title: c.Title, Severity: c.Severity, Tool: c.Tool, Acts: c.Acts(), Mode: m.Modes[c.ID],
 			Scheduled: c.Schedule != ""})
 	}
 	of := func(id string) *Control {
@@ -474,14 +520,24 @@ func (r Report) severities() map[control.Severity][]int {
 // ends are the ends of the period's days, the last one when the report was made.
 func (r Report) ends() []time.Time {
 	var ends []time.Time
-	for begin := r.From; begin.Before(r.Until()); begin = begin.Add(day) {
-		end := begin.Add(day)
+	for begin := r.From; begin.Before(r.Until()); begin = begin.AddDate(0, 0, 1) {
+		end := begin.AddDate(0, 0, 1)
 		if end.After(r.Made) {
 			end = r.Made
 		}
 		ends = append(ends, end)
 	}
 	return ends
+}
+
+// Standing are the findings that are open at the end, the most severe and then the oldest first.
+func (r Report) Standing() []Finding {
+	open := slices.DeleteFunc(slices.Clone(r.Findings),
+		func(f Finding) bool { return !f.openAt(r.Until()) || r.control(f.Control).Tool })
+	slices.SortStableFunc(open, func(a, b Finding) int {
+		return cmp.Or(control.Severity(b.Severity).Rank()-control.Severity(a.Severity).Rank(), a.Opened.Compare(b.Opened))
+	})
+	return open
 }
 
 func (f Finding) openAt(t time.Time) bool {

@@ -21,7 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-var october, _ = Month("2026-10")
+var october, _ = Month("2026-10", time.UTC)
 
 // at is a time in October 2026.
 func at(day, hour, minute int) time.Time {
@@ -62,6 +62,16 @@ func (b *book) run(e *ledger.Entry, happened time.Time) {
 	b.Runs = append(b.Runs, ledger.Run{
 		Control: e.Control, Key: e.Run, Event: e.Event, At: e.At, Happened: happened, Mode: "enforce", Done: true,
 		Outcome: "changed", Entries: []string{e.ID},
+	})
+}
+
+// standing adds what a sweep alerts on.
+func (b *book) standing(control, subject, title, severity string, when time.Time) {
+	b.n++
+	b.Entries = append(b.Entries, ledger.Entry{
+		ID: fmt.Sprintf("entry%05d", b.n), Control: control, Event: sweep, Subject: subject, At: when, Title: title,
+		Severity: severity, Notify: notice.Alert,
+		Notifications: []ledger.Notification{{Kind: notice.Alert, Message: "5a1e", At: when}},
 	})
 }
 
@@ -447,10 +457,10 @@ func FuzzNothingThatOthersWordBecomesMarkup(f *testing.F) {
 
 func TestPeriodsAreNamed(t *testing.T) {
 	now := time.Date(2027, 1, 1, 6, 0, 0, 0, time.FixedZone("KST", 9*60*60))
-	if got := LastMonth(now).String(); got != "2026-11" { // it is still December in UTC
+	if got := LastMonth(now, time.UTC).String(); got != "2026-11" { // it is still December in UTC
 		t.Errorf("last month is %s", got)
 	}
-	leap, err := Month("2028-02")
+	leap, err := Month("2028-02", time.UTC)
 	if err != nil || leap.days() != 29 {
 		t.Errorf("%d days (%v)", leap.days(), err)
 	}

@@ -51,6 +51,7 @@ type Report struct {
 	Exemptions []Exemption
 	Coverage   []Framework
 	Incidents  []Incident // what kept Warder from its work in the period, or should have
+	Before     *Summary   // of the period before, as long; nil if the ledger has nothing of it
 	Untimed    int        // how many of the changes that an event led to are without its time
 }
 
@@ -70,6 +71,7 @@ type Control struct {
 	ID, Title string
 	Severity  control.Severity
 	Tool      bool // a function that serves people; it has no mode and finds nothing
+	Acts      bool // it may change something; else it only alerts, whatever its mode
 	// Mode is the mode when the report was made. Modes are those that runs of the period had, in order.
 	Mode  control.Mode
 	Modes []ModeFrom
@@ -136,6 +138,7 @@ type Outcome string
 const (
 	Open     Outcome = "open"     // its owner was told, or will be
 	Observed Outcome = "observed" // open: the control observes and changes nothing
+	Standing Outcome = "standing" // open: sweeps alert on it, and only people can put it right
 	Held     Outcome = "held"     // open: the change was held back
 	Failed   Outcome = "failed"   // open: the change failed
 	Changed  Outcome = "changed"  // Warder changed it
@@ -143,7 +146,7 @@ const (
 	Fixed    Outcome = "fixed"    // its owner put it right
 	SetAside Outcome = "aside"    // exempted, or put back by a person
 	NotDone  Outcome = "not done" // no change was called for in the end
-	Unseen   Outcome = "unseen"   // observed, and not seen any more
+	Unseen   Outcome = "unseen"   // observed or standing, and not seen any more
 )
 
 // Change is one step, and how far it came.
@@ -258,7 +261,7 @@ const (
 	Drill IncidentKind = "drill"
 )
 
-// Period is whole days in UTC, from From up to and without To.
+// Period is whole days, from From up to and without To, in the zone that both are in.
 type Period struct {
 	From, To time.Time
 }
@@ -267,8 +270,8 @@ type Period struct {
 const maxDays = 366
 
 // Month is the month of the given name, as in 2026-10.
-func Month(name string) (Period, error) {
-	from, err := time.Parse("2006-01", name)
+func Month(name string, zone *time.Location) (Period, error) {
+	from, err := time.ParseInLocation("2006-01", name, zone)
 	if err != nil {
 		return Period{}, fmt.Errorf("month %q is not a month such as 2026-10", name)
 	}
@@ -276,19 +279,19 @@ func Month(name string) (Period, error) {
 }
 
 // LastMonth is the last month that was over at now.
-func LastMonth(now time.Time) Period {
-	now = now.UTC()
-	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+func LastMonth(now time.Time, zone *time.Location) Period {
+	now = now.In(zone)
+	this := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, zone)
 	return Period{this.AddDate(0, -1, 0), this}
 }
 
 // Days is the period from one day to another, both of them included, as in 2026-10-01.
-func Days(first, last string) (Period, error) {
-	from, err := time.Parse(time.DateOnly, first)
+func Days(first, last string, zone *time.Location) (Period, error) {
+	from, err := time.ParseInLocation(time.DateOnly, first, zone)
 	if err != nil {
 		return Period{}, fmt.Errorf("from %q is not a day such as 2026-10-01", first)
 	}
-	to, err := time.Parse(time.DateOnly, last)
+	to, err := time.ParseInLocation(time.DateOnly, last, zone)
 	if err != nil {
 		return Period{}, fmt.Errorf("to %q is not a day such as 2026-10-31", last)
 	}
@@ -303,7 +306,16 @@ func Days(first, last string) (Period, error) {
 	return p, nil
 }
 
-func (p Period) days() int { return int(p.To.Sub(p.From) / day) }
+// days counts its days: one has an hour more or less where clocks are changed.
+func (p Period) days() int { return int((p.To.Sub(p.From) + day/2) / day) }
+
+// before is the period of the same length before it.
+func (p Period) before() Period {
+	if p.From.Day() == 1 && p.To.Equal(p.From.AddDate(0, 1, 0)) {
+		return Period{p.From.AddDate(0, -1, 0), p.From}
+	}
+	return Period{p.From.AddDate(0, 0, -p.days()), p.From}
+}
 
 // String names the period: 2026-10 for a whole month, else its first and its last day. It is part of
 // the names of files.
@@ -312,6 +324,15 @@ func (p Period) String() string {
 		return p.From.Format("2006-01")
 	}
 	return p.From.Format(time.DateOnly) + "--" + p.To.AddDate(0, 0, -1).Format(time.DateOnly)
+}
+
+// dayOf is on which day of the period a time is, from 0.
+func (p Period) dayOf(t time.Time) int {
+	i := 0
+	for !t.Before(p.From.AddDate(0, 0, i+1)) {
+		i++
+	}
+	return i
 }
 
 // covers reports whether a time is in the period.

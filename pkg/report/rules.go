@@ -42,6 +42,24 @@ func (f *Framework) add(r control.Reference, cis, id string) {
 	f.Rules[i].Controls = append(f.Rules[i].Controls, Served{Control: id, How: r.How, Mapping: r.Mapping})
 }
 
+// counts are how many of the rules a control serves, and how many more it only helps or needs.
+func (f Framework) counts() (served, helped, needed int) {
+	for _, rule := range f.Rules {
+		is := func(how control.How) bool {
+			return slices.ContainsFunc(rule.Controls, func(s Served) bool { return s.How == how })
+		}
+		switch {
+		case is(control.Serves):
+			served++
+		case is(control.Helps):
+			helped++
+		default:
+			needed++
+		}
+	}
+	return served, helped, needed
+}
+
 var digits = lazyregexp.New(`[0-9]+`)
 
 // natural orders texts with the numbers in them as numbers: 1.4 before 1.14, 제5조 before 제13조.

@@ -75,6 +75,7 @@ func (t translator) status(c Change) string {
 var outcomes = map[Outcome]i18n.Message{
 	Open:     i18n.T("open"),
 	Observed: i18n.T("open: the control observes"),
+	Standing: i18n.T("open: reported, until somebody fixes it"),
 	Held:     i18n.T("open: on hold"),
 	Failed:   i18n.T("open: the change failed"),
 	Changed:  i18n.T("changed by Warder"),

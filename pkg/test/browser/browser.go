@@ -47,6 +47,8 @@ type Seen struct {
 	Console, Requests, Dialogs         []string // none should be
 	Scripts                            int
 	Overflow                           int      // by how much the page is wider than the window, in CSS pixels
+	Height                             int      // of the whole page, in CSS pixels
+	Pages                              int      // of A4 that it is printed on; 0 for a window that does not print
 	Beyond                             []string // elements that are cut off at the right
 	Headings                           []int    // their levels, in order
 	Images                             []Image

@@ -87,6 +87,7 @@ async function look(file, { name, width, height, dark, print, audit }) {
         scripts: document.scripts.length,
         // The width of what is scrolled to, against that of the window.
         overflow: document.documentElement.scrollWidth - wide,
+        height: document.documentElement.scrollHeight,
         beyond: [...document.querySelectorAll('main *, header *')]
           .filter(e => e.getBoundingClientRect().right > wide + 1 && !e.closest('.scroll') && !e.closest('thead'))
           .map(e => e.outerHTML.slice(0, 120)),
@@ -119,6 +120,10 @@ async function look(file, { name, width, height, dark, print, audit }) {
       const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
       return violations.map(v => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`)
     })
+  }
+  if (print) {
+    const pdf = Buffer.from(await page.pdf({ format: 'A4', preferCSSPageSize: true })).toString('latin1')
+    seen.pages = [...pdf.matchAll(/\/Type\s*\/Page\b(?!s)/g)].length
   }
   if (job.pictures) {
     const picture = path.join(job.pictures, `${path.basename(file, '.html')}-${name}.png`)
