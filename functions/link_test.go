@@ -46,7 +46,7 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 			for _, action := range p.Actions {
 				service, _, _ := strings.Cut(action, ":")
 				switch service {
-				case "access-analyzer", "cloudtrail", "config", "ec2", "rds": // by pkg/awsjson
+				case "access-analyzer", "cloudtrail", "config", "ec2", "rds", "scheduler", "ses": // by pkg/awsjson
 					continue
 				case "events":
 					service = "eventbridge"
@@ -60,7 +60,7 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 					continue
 				case "ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "ssm:TerminateSession": // by pkg/ssm
 					continue
-				case "ses:SendEmail", "sqs:ChangeMessageVisibility": // by pkg/awsjson
+				case "sqs:ChangeMessageVisibility": // by pkg/awsjson
 					continue
 				case "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage":
 					if c.Subscribes { // by Lambda itself, which hands the messages over

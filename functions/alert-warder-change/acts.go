@@ -28,6 +28,11 @@ var (
 		nil}
 	ruleOn = act{medium, i18n.T("The rule is enabled. It may have been disabled before."), nil}
 
+	scheduleOff = act{critical, i18n.T("What the schedule starts, a sweep or the daily check, does not start by itself " +
+		"any more."), nil}
+	scheduleSet = act{critical, i18n.T("A function may start at other times than it was deployed for, or with an event " +
+		"that somebody made up."), nil}
+
 	ended = act{critical, i18n.T("It does not exist any more, and what it was for does not happen."), nil}
 
 	code = act{critical, i18n.T("The function may do something else than it was deployed for, with the rights of its " +
@@ -131,6 +136,14 @@ var acts = map[string]map[string]act{
 		"UpdateFunctionConfiguration":        code,
 		"UpdateFunctionEventInvokeConfig":    retries,
 		"UpdateFunctionUrlConfig":            {by: openly, severity: critical},
+	},
+	// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Operations.html
+	"scheduler.amazonaws.com": {
+		"CreateSchedule":      scheduleSet,
+		"CreateScheduleGroup": deploying,
+		"DeleteSchedule":      scheduleOff,
+		"DeleteScheduleGroup": scheduleOff,
+		"UpdateSchedule":      {by: rescheduled, severity: critical},
 	},
 	"sns.amazonaws.com": {
 		"AddPermission":             topicSet,
@@ -281,4 +294,12 @@ func limited(c *event.APICall) act {
 		return act{high, i18n.T("At most %s runs of the function are possible at a time.", n), nil}
 	}
 	return act{critical, i18n.T("The function may not be able to run any more."), nil}
+}
+
+// rescheduled is that a schedule is another now, or is off: the call says of every property what it is to be.
+func rescheduled(c *event.APICall) act {
+	if state, _ := c.Param("state"); state == "DISABLED" {
+		return scheduleOff
+	}
+	return scheduleSet
 }

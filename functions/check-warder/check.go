@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
 
+	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -87,6 +88,7 @@ type clients struct {
 	tables    *dynamodb.Client
 	rules     *eventbridge.Client
 	roles     *iam.Client
+	schedules *awsjson.Client
 	keys      *kms.Client
 	functions *lambda.Client
 	topics    *sns.Client
@@ -299,6 +301,7 @@ var checks = map[string]func(*checker, context.Context, deployment.Resource){
 	"AWS::Lambda::Function":          (*checker).function, // and who may invoke it
 	"AWS::Logs::LogGroup":            (*checker).logGroup,
 	"AWS::Logs::MetricFilter":        (*checker).metricFilter,
+	deployment.ScheduleType:          (*checker).schedule,
 	"AWS::SNS::Topic":                (*checker).topic, // and its subscriptions and policy
 	"AWS::SQS::Queue":                (*checker).queue, // and its policy
 }
@@ -318,14 +321,15 @@ func (c *checker) complete() {
 	for _, r := range c.stack.Of("AWS::Lambda::Function") {
 		functions[r.Text("FunctionName")] = true
 	}
+	scheduled := map[string]bool{}
+	for _, r := range c.stack.Of(deployment.ScheduleType) {
+		scheduled[r.Starts()] = true
+	}
 	for _, control := range controls {
-		want := len(control.Rules)
-		if control.Schedule != "" {
-			want++
-		}
 		function := settings.FunctionName(control.ID)
 		optional := slices.ContainsFunc(control.Permissions, usesOptional)
-		if !optional && (!functions[function] || rules[control.ID] < want) {
+		starts := rules[control.ID] >= len(control.Rules) && (control.Schedule == "" || scheduled[function])
+		if !optional && (!functions[function] || !starts) {
 			c.differs(critical, function, i18n.T("The stack %s has not all of %s: it does not start, or not by all its events.",
 				c.stack.Name, control.ID))
 		}

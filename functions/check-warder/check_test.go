@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -68,11 +70,15 @@ func keyOf(operation string, input any) string {
 
 func (a *account) config() aws.Config {
 	answer := middleware.InitializeMiddlewareFunc("account", func(ctx context.Context, in middleware.InitializeInput,
-		_ middleware.InitializeHandler,
+		next middleware.InitializeHandler,
 	) (out middleware.InitializeOutput, _ middleware.Metadata, err error) {
-		operation := middleware.GetOperationName(ctx)
-		service := strings.ToLower(strings.ReplaceAll(middleware.GetServiceID(ctx), " ", ""))
+		operation := cmp.Or(middleware.GetOperationName(ctx), awsmiddleware.GetOperationName(ctx))
+		service := cmp.Or(middleware.GetServiceID(ctx), awsmiddleware.GetServiceID(ctx))
+		service = strings.ToLower(strings.ReplaceAll(service, " ", ""))
 		a.calls[service+":"+operation] = true
+		if in.Parameters == nil { // what it is about is in the path
+			return next.HandleInitialize(ctx, in)
+		}
 		key := keyOf(operation, in.Parameters)
 		if code, ok := a.failing[key]; ok {
 			return out, middleware.Metadata{}, &smithy.GenericAPIError{Code: code}
@@ -104,7 +110,8 @@ func (a *account) config() aws.Config {
 		return middleware.InitializeOutput{Result: result}, middleware.Metadata{}, err
 	})
 	return aws.Config{
-		Region: "us-east-1", HTTPClient: noNetwork{}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: "us-east-1", HTTPClient: a, Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""),
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		APIOptions: []func(*middleware.Stack) error{
 			func(stack *middleware.Stack) error { return stack.Initialize.Add(answer, middleware.After) },
 		},
@@ -130,9 +137,18 @@ func output(input any, text json.RawMessage) (any, error) {
 	return out, json.Unmarshal(text, out)
 }
 
-type noNetwork struct{}
-
-func (noNetwork) Do(*http.Request) (*http.Response, error) { return nil, errors.New("no network") }
+// Do answers what is asked by a path.
+func (a *account) Do(r *http.Request) (*http.Response, error) {
+	key, status := r.Method+" "+r.URL.RequestURI(), http.StatusOK
+	text, ok := a.answers[key]
+	if code := a.failing[key]; code != "" {
+		text, ok, status = fmt.Appendf(nil, `{"__type": %q}`, code), true, http.StatusNotFound
+	}
+	if !ok {
+		return nil, fmt.Errorf("the account has no answer to %s", key)
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(text))}, nil
+}
 
 // read reads testdata/account.json: the template, what is in the stack, and the answers.
 func read(t *testing.T) *account {
@@ -209,6 +225,7 @@ func TestWatch_AsDeployed(t *testing.T) {
 // Each is one thing that somebody changes, and what is said of it.
 func TestWatch_Differences(t *testing.T) {
 	const queue = "https://sqs.us-east-1.amazonaws.com/111122223333/warder-Failed"
+	const schedule = "GET /schedules/warder-Schedule?groupName=warder-Schedules"
 	for _, tc := range []struct {
 		key, old, new string // of the answer; an empty old makes it say that the thing does not exist
 		severity      control.Severity
@@ -218,13 +235,22 @@ func TestWatch_Differences(t *testing.T) {
 		{"DescribeRule warder-Rule", `"ENABLED"`, `"ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"`, high, "was deployed as"},
 		{"DescribeRule warder-Rule", `aws.iam`, `aws.ec2`, critical, "matches other events"},
 		{"DescribeRule warder-Rule", "", "", critical, "does not exist"},
-		{"DescribeRule warder-Schedule", "rate(1 day)", "rate(9 days)", critical, "another schedule"},
+		{schedule, "rate(1 day)", "rate(9 days)", critical, "ScheduleExpression differs"},
+		{schedule, `"ENABLED"`, `"DISABLED"`, critical, "is disabled"},
+		{schedule, `"UTC"`, `"Asia/Seoul"`, critical, "ScheduleExpressionTimezone differs"},
+		{schedule, `"Name"`, `"EndDate": 1793527200.0, "Name"`, critical, "EndDate differs"},
+		{schedule, `"Name"`, `"ActionAfterCompletion": "DELETE", "Name"`, critical, "ActionAfterCompletion differs"},
+		{schedule, ": 30", ": 1440", critical, "FlexibleTimeWindow differs"},
+		{schedule, "function:warder-x", "function:other", critical, "Target differs"},
+		{schedule, "role/warder/warder-Role", "role/admin", critical, "Target differs"},
+		{schedule, `"{}"`, `"{\"x\": 1}"`, critical, "Target differs"},
+		{schedule, "warder-Failed", "other", critical, "Target differs"},
+		{schedule, "", "", critical, "does not exist"},
 		{"DescribeRule warder-Forwarded", `"ENABLED"`, `"DISABLED"`, critical, "disabled"},
 		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", critical, "does not start"},
 		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", high, "also starts"},
 		{"ListTargetsByRule warder-Rule", "warder-Failed", "other", critical, "does not start"},
 		{"ListTargetsByRule warder-Rule", `"Id":`, `"Input": "{}", "Id":`, critical, "does not start"},
-		{"ListTargetsByRule warder-Schedule", "{}", "[]", critical, "does not start"},
 		{"GetFunctionConfiguration warder-x", "2026-11-01", "2026-11-02", critical, "changed on"},
 		{"GetFunctionConfiguration warder-x", "role/warder/warder-Role", "role/admin", critical, "another role"},
 		{"GetFunctionConfiguration warder-x", `"A"`, `"B"`, critical, "other settings"},
@@ -435,7 +461,8 @@ func TestWatch_Measured(t *testing.T) {
 		{"events that are lost in two ways", func(t *testing.T, a *account, l *ledger.Ledger) {
 			swept(time.Hour, 0)(t, a, l)
 			answers("GetMetricData", `{"MetricDataResults": [{"Id": "m1", "Values": [1]}, {"Id": "m5", "Values": [1]}]}`)(t, a, l)
-		}, now, with("DeliveryFaults", 2), "Events of the rule warder-Schedule were neither delivered nor kept, 1 times"},
+		}, now, with("DeliveryFaults", 2),
+			"schedules of the group warder-Schedules were to start was neither started nor kept, 1 times"},
 		{"metrics that cannot be read", func(t *testing.T, a *account, l *ledger.Ledger) {
 			swept(time.Hour, 0)(t, a, l)
 			a.failing["GetMetricData"] = "AccessDenied"
@@ -538,7 +565,8 @@ func TestChecks_EveryType(t *testing.T) {
 		"AWS::Events::EventBusPolicy"}
 	unchecked := []string{
 		"AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition",
-		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SSM::Parameter",
+		"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::Scheduler::ScheduleGroup", // each schedule is read by its group
+		"AWS::SSM::Parameter",
 	}
 	for word := range strings.FieldsSeq(string(data)) {
 		if strings.HasPrefix(word, "AWS::") && checks[word] == nil && !slices.Contains(with, word) &&

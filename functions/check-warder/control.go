@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/warder-aws/warder/functions"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
@@ -44,7 +45,8 @@ func newWatchman(s handler.Setup) watchman {
 		clients: clients{
 			stacks: cloudformation.NewFromConfig(s.AWS), alarms: cloudwatch.NewFromConfig(s.AWS),
 			logs: cloudwatchlogs.NewFromConfig(s.AWS), tables: dynamodb.NewFromConfig(s.AWS),
-			rules: eventbridge.NewFromConfig(s.AWS), roles: s.IAM, keys: kms.NewFromConfig(s.AWS),
+			rules: eventbridge.NewFromConfig(s.AWS), schedules: deployment.NewScheduler(s.AWS), roles: s.IAM,
+			keys:      kms.NewFromConfig(s.AWS),
 			functions: lambda.NewFromConfig(s.AWS), topics: sns.NewFromConfig(s.AWS), queues: sqs.NewFromConfig(s.AWS),
 		},
 	}

@@ -43,6 +43,7 @@ type fault struct {
 // faults are those of each type of resource. CloudWatch has no values where nothing happened.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
 // https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 var faults = map[string][]fault{
@@ -63,6 +64,13 @@ var faults = map[string][]fault{
 			func(name string, times int) i18n.Message {
 				return i18n.T("Events of the rule %s were neither delivered nor kept, %d times within an hour: they are lost.",
 					name, times)
+			}},
+	},
+	deployment.ScheduleGroupType: {
+		{"AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount", []string{"ScheduleGroup"}, critical, "Sum", 1,
+			func(name string, times int) i18n.Message {
+				return i18n.T("What schedules of the group %s were to start was neither started nor kept, %d times within an "+
+					"hour: these sweeps are lost.", name, times)
 			}},
 	},
 	"AWS::SNS::Topic": {
@@ -213,10 +221,10 @@ func (c *checker) measured(m metric.Metric, n int) {
 	c.state.Set(m, has+float64(n))
 }
 
-// scheduled says since when the rule of a control's schedule is as it is; ok is false without one that is enabled.
+// scheduled says since when a control's schedule is as it is; ok is false without one that is enabled.
 func (c *checker) scheduled(id string) (since time.Time, ok bool) {
-	for _, r := range c.stack.Of("AWS::Events::Rule") {
-		if r.Text("ScheduleExpression") != "" && r.Text("State") != "DISABLED" && owner(r) == id {
+	for _, r := range c.stack.Of(deployment.ScheduleType) {
+		if r.Text("State") != "DISABLED" && r.Starts() == settings.FunctionName(id) {
 			return r.Changed, true
 		}
 	}

@@ -56,6 +56,25 @@ func (c *checker) rule(ctx context.Context, r deployment.Resource) {
 	c.targets(name, r.Properties["Targets"], targets.Targets)
 }
 
+// schedule checks what starts a function by itself: its state, its times, its target.
+func (c *checker) schedule(ctx context.Context, r deployment.Resource) {
+	name := r.Name
+	there, err := deployment.GetSchedule(ctx, c.schedules, r.Text("GroupName"), name)
+	if err != nil {
+		c.unread(critical, name, i18n.T("schedule"), err)
+		return
+	}
+	if there["State"] == "DISABLED" && r.Text("State") != "DISABLED" {
+		c.differs(critical, name, i18n.T("The schedule %s is disabled: what it starts does not start by itself.", name))
+	}
+	fields := slices.DeleteFunc(deployment.ScheduleDiffers(r.Properties, there),
+		func(field string) bool { return field == "State" || field == "Description" })
+	if len(fields) > 0 {
+		c.differs(critical, name, i18n.T("The schedule %s is not as it was deployed: %s differs.", name,
+			strings.Join(fields, ", ")))
+	}
+}
+
 // targets checks what a rule starts.
 func (c *checker) targets(rule string, deployed any, targets []types.Target) {
 	wanted, _ := deployed.([]any)

@@ -536,8 +536,8 @@ func (s script) signed(args []string) (string, error) {
 	return "", os.WriteFile(s.MkAbs(args[1]), payload, 0o600)
 }
 
-// switchOff asserts that it is reported when the attacker disables a rule of the stack, whichever it is. It is enabled
-// again before the next.
+// switchOff asserts that it is reported when the attacker disables a rule or a schedule of the stack, whichever it is. It
+// is enabled again before the next.
 func (s script) switchOff(args []string) (string, error) {
 	var silent []string
 	for _, rule := range s.account.Stack.Rules {
@@ -546,8 +546,12 @@ func (s script) switchOff(args []string) (string, error) {
 		}
 		s.attack.notices = nil
 		s.account.EventBridge.Switch(emulator.Region, rule.Name, false)
-		if _, err := s.recorded([]string{args[0], "events.amazonaws.com", "DisableRule",
-			`{"name":"` + rule.Name + `"}`}); err != nil {
+		call := []string{args[0], "events.amazonaws.com", "DisableRule", `{"name":"` + rule.Name + `"}`}
+		if rule.Group != "" {
+			call = []string{args[0], "scheduler.amazonaws.com", "UpdateSchedule",
+				`{"name":"` + rule.Name + `","groupName":"` + rule.Group + `","state":"DISABLED"}`}
+		}
+		if _, err := s.recorded(call); err != nil {
 			return "", err
 		}
 		fitting, _, err := s.fitting([]string{"severity=^(high|critical)$", "text=" + rule.Name})

@@ -121,6 +121,8 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		request, err = s3Request(s.ctx, endpoint, args[1], o)
 	case targets[service] != "":
 		request, err = jsonRequest(s.ctx, endpoint, targets[service]+"."+pascal(args[1]), o)
+	case service == "scheduler":
+		request, err = schedulerRequest(s.ctx, endpoint, args[1], o)
 	case service == "lambda":
 		request, err = lambdaRequest(s.ctx, endpoint, args[1], o)
 	default:
@@ -227,6 +229,26 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 		request.Header.Set("X-Amz-Target", target)
 	}
 	return request, err
+}
+
+// schedulerRequest is a call to EventBridge Scheduler: of one schedule, or of a group.
+// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Operations.html
+func schedulerRequest(ctx context.Context, endpoint, operation string, o options) (*http.Request, error) {
+	verb, noun, _ := strings.Cut(operation, "-")
+	method := map[string]string{
+		"create": http.MethodPost, "delete": http.MethodDelete, "get": http.MethodGet, "update": http.MethodPut,
+	}[verb]
+	request, err := jsonRequest(ctx, endpoint, "", o)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = http.Header{"Content-Type": {"application/json"}}
+	request.Method = method
+	request.URL.Path = "/" + noun + "s/" + o.one("name")
+	if group := o.one("group-name"); method == http.MethodGet || method == http.MethodDelete {
+		request.Body, request.ContentLength, request.URL.RawQuery = nil, 0, url.Values{"groupName": {group}}.Encode()
+	}
+	return request, nil
 }
 
 // lambdaPaths are the method and the path of Lambda's operations, below functions/NAME/.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -26,8 +28,10 @@ import (
 
 	"github.com/warder-aws/warder/functions"
 	"github.com/warder-aws/warder/infra/local/emulator"
+	"github.com/warder-aws/warder/pkg/awsjson"
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -198,7 +202,26 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	own.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg),
 		"arn:aws:iam::123456789012:role/warder/warder-detach-direct-policy")
 	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(own), Name: settings.TableName})
-	schedule, failed := named(t, rules, "warder-DetachDirectPolicySchedule"), queueOf(t, queues, "warder-Failed")
+	rule, failed := named(t, rules, "warder-DetachDirectPolicyRule1"), queueOf(t, queues, "warder-Failed")
+	hub, err := deployment.Read(t.Context(), cloudformation.NewFromConfig(cfg), settings.Product)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheduler, schedule := deployment.NewScheduler(cfg), ""
+	for _, s := range hub.Of(deployment.ScheduleType) {
+		if s.Starts() == "warder-detach-direct-policy" {
+			schedule = s.Name
+		}
+	}
+	setSchedule := func(state string) error {
+		there, err := deployment.GetSchedule(t.Context(), scheduler, "warder-Schedules", schedule)
+		if err != nil {
+			return err
+		}
+		there["State"] = state
+		_, err = awsjson.Rest[any](t.Context(), scheduler, "UpdateSchedule", http.MethodPut, "schedules/"+schedule, there)
+		return err
+	}
 	var subscription string
 	listed, err := topics.ListSubscriptionsByTopic(t.Context(), &sns.ListSubscriptionsByTopicInput{TopicArn: &r.topic})
 	if err != nil || len(listed.Subscriptions) != 1 {
@@ -226,16 +249,19 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		check, state string
 		says         string
 	}{
+		{"a rule is disabled",
+			func() error {
+				_, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule})
+				return err
+			},
+			func() error {
+				_, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule})
+				return err
+			},
+			"control detach-direct-policy", "problem", "the rule " + rule + " is disabled"},
 		{"a schedule is disabled",
-			func() error {
-				_, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &schedule})
-				return err
-			},
-			func() error {
-				_, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &schedule})
-				return err
-			},
-			"control detach-direct-policy", "problem", "the rule " + schedule + " is disabled"},
+			func() error { return setSchedule("DISABLED") }, func() error { return setSchedule("ENABLED") },
+			"control detach-direct-policy", "problem", "the schedule " + schedule + " is disabled"},
 		{"a subscription is deleted",
 			func() error {
 				_, err := topics.Unsubscribe(ctx, &sns.UnsubscribeInput{SubscriptionArn: &subscription})

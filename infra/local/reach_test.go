@@ -76,7 +76,7 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.locked, r.recorded, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
+		r.locked, r.recorded, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed, r.unstarted,
 	} {
 		play()
 	}
@@ -517,6 +517,16 @@ func (r *reacher) swept() {
 	for _, there := range r.account.Stack.Regions {
 		r.must(r.event("iam-console-login-no-mfa", 1, `"us-east-2"`, `"`+there.Region+`"`))
 	}
+}
+
+// unstarted: a schedule finds no function to start.
+func (r *reacher) unstarted() {
+	const control = "alert-instance-connect"
+	_, err := lambda.NewFromConfig(r.account.Operator()).DeleteFunction(r.Context(), &lambda.DeleteFunctionInput{
+		FunctionName: aws.String(settings.FunctionName(control)),
+	})
+	r.must(err)
+	r.must(r.account.Sweep(r.Context(), control, time.Now()))
 }
 
 // retried: the first notice of controls that only tell is refused, and their retry reads what was found.

@@ -273,11 +273,17 @@ func rolesOf(t *testing.T, a *emulator.Account) []role {
 			if at := slices.IndexFunc(a.Stack.Functions, func(f stack.Function) bool { return f.Role == r.arn }); at >= 0 {
 				r.whose, service = emulator.Control(a.Stack.Functions[at].Name), "lambda.amazonaws.com"
 			}
+			only := ""
+			if r.name == "SchedulesRole" {
+				r.whose, service = r.name, "scheduler.amazonaws.com"
+				only = `"Condition":{"StringEquals":{"aws:SourceAccount":"123456789012","aws:SourceArn":` +
+					`"arn:aws:scheduler:us-east-1:123456789012:schedule-group/warder-Schedules"}},`
+			}
 			trust, err := url.PathUnescape(*got.Role.AssumeRolePolicyDocument)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := `{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"` + service +
+			want := `{"Statement":[{"Action":"sts:AssumeRole",` + only + `"Effect":"Allow","Principal":{"Service":"` + service +
 				`"}}],"Version":"2012-10-17"}`
 			if trust != want {
 				t.Errorf("%s is trusted to others: %s, want %s", r.name, trust, want)

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/event"
@@ -50,9 +52,9 @@ func TestRules_PatternsOfControlJSON(t *testing.T) {
 				if pattern := rule.get("EventPattern"); pattern != nil {
 					patterns = append(patterns, pattern)
 				}
-				if schedule := rule.get("ScheduleExpression"); schedule != nil {
-					schedules = append(schedules, schedule.(string))
-				}
+			}
+			for _, s := range tmpl.schedules(tmpl.function(t, c.ID)) {
+				schedules = append(schedules, text(s.get("ScheduleExpression")))
 			}
 			var want []any
 			for _, raw := range c.Rules {
@@ -75,11 +77,8 @@ func TestRules_PatternsOfControlJSON(t *testing.T) {
 // No two functions start by themselves in the same minute, and none at a time that an update sets anew.
 func TestRules_SchedulesApart(t *testing.T) {
 	by := map[string]string{}
-	for _, rule := range load(t, custom).all("AWS::Events::Rule") {
-		schedule, _ := rule.get("ScheduleExpression").(string)
-		if schedule == "" {
-			continue
-		}
+	for _, rule := range load(t, custom).all("AWS::Scheduler::Schedule") {
+		schedule := text(rule.get("ScheduleExpression"))
 		var minute, hour int
 		if _, err := fmt.Sscanf(schedule, "cron(%d %d ", &minute, &hour); err != nil || minute > 59 || hour > 23 {
 			t.Errorf("%s starts at %s", rule.id, schedule)
@@ -94,13 +93,80 @@ func TestRules_SchedulesApart(t *testing.T) {
 	}
 }
 
+// A schedule is of Warder's group, may come late but not early, keeps what it cannot hand over, and sends a control
+// what a person sends who starts a sweep.
+func TestSchedules(t *testing.T) {
+	tmpl := load(t, custom)
+	checked := 0
+	for _, c := range controls(t) {
+		for _, s := range tmpl.schedules(tmpl.function(t, c.ID)) {
+			checked++
+			for path, want := range map[string]any{
+				"GroupName": "${Schedules}", "FlexibleTimeWindow.Mode": "FLEXIBLE",
+				"Target.RoleArn": "${SchedulesRole.Arn}", "Target.DeadLetterConfig.Arn": "${Undelivered.Arn}",
+			} {
+				if got := text(s.get(path)); got != want {
+					t.Errorf("%s of %s is %v, want %v", path, s.id, got, want)
+				}
+			}
+			if late, _ := s.get("FlexibleTimeWindow.MaximumWindowInMinutes").(float64); late < 15 || late > 60 {
+				t.Errorf("%s starts up to %v minutes late", s.id, late)
+			}
+			if s.get("Target.RetryPolicy.MaximumRetryAttempts") == nil {
+				t.Errorf("%s has no retry policy", s.id)
+			}
+			sent := text(s.get("Target.Input"))
+			if c.Tool && sent != "{}" {
+				t.Errorf("%s sends %s", s.id, sent)
+			}
+			at := time.Date(2026, 11, 30, 1, 2, 3, 0, time.UTC)
+			sent = strings.NewReplacer("${AWS::AccountId}", "111122223333", "${AWS::Region}", "us-east-1",
+				"<aws.scheduler.execution-id>", "1", "<aws.scheduler.scheduled-time>", at.Format(time.RFC3339),
+				`"<aws.scheduler.schedule-arn>"`, "").Replace(sent)
+			if want := string(account.ScheduledEvent("1", "111122223333", "us-east-1", at)); !c.Tool && sent != want {
+				t.Errorf("%s sends %s, want %s", s.id, sent, want)
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("%d schedules", checked)
+	}
+}
+
+// With the role of the schedules one can start what has a schedule, and only a schedule of Warder's group can use it.
+func TestSchedules_Role(t *testing.T) {
+	tmpl := load(t, custom)
+	role := tmpl.all("AWS::IAM::Role")[slices.IndexFunc(tmpl.all("AWS::IAM::Role"),
+		func(r resource) bool { return strings.HasPrefix(r.id, "SchedulesRole") })]
+	trust := text(role.get("AssumeRolePolicyDocument.Statement.0.Condition.StringEquals.aws:SourceArn"))
+	if trust != "${Schedules.Arn}" {
+		t.Errorf("it is for %s", trust)
+	}
+	var want, got []string
+	for _, c := range controls(t) {
+		if c.Schedule != "" {
+			want = append(want, "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:warder-"+c.ID)
+		}
+	}
+	list, _ := role.get("Policies.0.PolicyDocument.Statement.0.Resource").([]any)
+	for _, r := range list {
+		got = append(got, text(r))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("it may invoke (-want +got):\n%s", diff)
+	}
+	if statements, _ := role.get("Policies.0.PolicyDocument.Statement").([]any); len(statements) != 2 ||
+		role.get("Policies.0.PolicyDocument.Statement.1.Action") != "sqs:SendMessage" {
+		t.Errorf("it may also %v", statements)
+	}
+}
+
 func TestRules_ThisAccountOnly(t *testing.T) {
 	for name, from := range stacks(t) {
 		checked := 0
 		for _, rule := range load(t, from).all("AWS::Events::Rule") {
-			if rule.get("ScheduleExpression") != nil {
-				continue
-			}
 			checked++
 			if account := text(rule.get("EventPattern.account")); account != "${AWS::AccountId}" {
 				t.Errorf("%s: %s takes events of account %s", name, rule.id, account)
@@ -328,14 +394,20 @@ func TestRules_ModeOffDisablesOneControl(t *testing.T) {
 	for _, c := range controls(t) {
 		for _, rule := range tmpl.rules(tmpl.function(t, c.ID)) {
 			want := "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
-			if rule.get("ScheduleExpression") != nil {
-				want = "ENABLED"
-			}
 			if c.ID == "alert-root-usage" {
 				want = "DISABLED"
 			}
 			if got := rule.get("State"); got != want {
 				t.Errorf("%s of %s is %v, want %s", rule.id, c.ID, got, want)
+			}
+		}
+		for _, s := range tmpl.schedules(tmpl.function(t, c.ID)) {
+			want := "ENABLED"
+			if c.ID == "alert-root-usage" {
+				want = "DISABLED"
+			}
+			if got := s.get("State"); got != want {
+				t.Errorf("%s of %s is %v, want %s", s.id, c.ID, got, want)
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,9 +39,6 @@ const (
 	// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 	retries         = 2
 	maxEventSeconds = 6 * 60 * 60
-
-	// scheduledInput is what a tool's schedule sends in place of an event: no request.
-	scheduledInput = "{}"
 )
 
 // addFunction adds a control or a tool to the hub: its function, and what starts it. Its tag on every resource
@@ -182,52 +178,33 @@ const (
 	withReads = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 )
 
-// addRules adds what starts a function: a rule for each pattern of control.json, limited to this account, and
-// one for the schedule. Events of other regions arrive on the hub's bus, which has rules of its own. In mode
-// off the rules are disabled.
+// addRules adds what starts a function: a rule for each pattern of control.json, limited to this account, and the
+// schedule. Events of other regions arrive on the hub's bus, which has rules of its own. In mode off the rules are
+// disabled.
 func (h *Hub) addRules(scope constructs.Construct, c control.Control, f awslambda.Function) {
-	add := func(id string, rule awsevents.CfnRuleProps, input *string) {
+	add := func(id string, rule awsevents.CfnRuleProps) {
 		if h.props.off(c) {
 			rule.State = jsii.String(disabled)
 		}
-		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn(), Input: input}
+		target := awsevents.CfnRule_TargetProperty{Id: jsii.String("Function"), Arn: f.FunctionArn()}
 		made := newRule(scope, id, rule, target, h.Undelivered)
 		bus, _ := rule.EventBusName.(*string)
 		h.mayStart(scope, id, f, bus, made)
 	}
 	for i, p := range patterns(c, h.props.Settings) {
 		if p.own() {
-			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), c.Title, withReads, p), nil)
+			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), c.Title, withReads, p))
 			continue
 		}
-		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, nil, c.Title, withReads, p), nil)
+		add(fmt.Sprintf("Rule%d", i+1), listen(h.Stack, nil, c.Title, withReads, p))
 		if p = h.onBus(c, p); p != nil {
 			description := c.Title + ": in other regions, and in a drill"
-			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), description, withReads, p), nil)
+			add(fmt.Sprintf("Bus%d", i+1), listen(h.Stack, h.Bus.Ref(), description, withReads, p))
 		}
 	}
-	if c.Schedule == "" {
-		return
+	if c.Schedule != "" {
+		h.addSchedule(scope, c, f.FunctionArn())
 	}
-	description, input := c.Title+": sweep of the whole account", (*string)(nil)
-	if c.Tool {
-		description, input = c.Title, jsii.String(scheduledInput)
-	}
-	add("Schedule", awsevents.CfnRuleProps{
-		Description: jsii.String(description), ScheduleExpression: jsii.String(schedule(c)), State: jsii.String(enabled),
-	}, input)
-}
-
-// schedule is when a function starts by itself. What is to start once a day, at whatever time, has a minute of its own,
-// the same in every deployment: rules with a rate start together, at a time that each update sets anew, and all their
-// notices with them. SNS suspends an email subscription that gets more than ten messages a second.
-// https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns
-func schedule(c control.Control) string {
-	if c.Schedule != "rate(1 day)" {
-		return c.Schedule
-	}
-	minute := crc32.ChecksumIEEE([]byte(c.ID)) % (24 * 60)
-	return fmt.Sprintf("cron(%d %d * * ? *)", minute%60, minute/60)
 }
 
 // heartbeat is the pattern of the events that the daily check puts on the bus of every region.

@@ -50,8 +50,9 @@ type Hub struct {
 	own   map[string]string // the ARNs of what tools name in their permissions, see [control.Own]
 	names settings.Function // what functions have in their settings of what is deployed
 	// queues are the URLs of the queues that feed tools, by the tools' ids.
-	queues map[string]string
-	org    *organization // nil unless a StackSet deploys it
+	queues    map[string]string
+	schedules *schedules    // nil if nothing has a schedule
+	org       *organization // nil unless a StackSet deploys it
 }
 
 // NewHub adds the hub's stack to an app or a stage, in the region that the settings name. The id is also the
@@ -109,6 +110,7 @@ func NewHub(scope constructs.Construct, id string, props *HubProps) *Hub {
 		hub.own[control.DrillQueue], hub.names.Drill = *hub.Drill.QueueArn(), *hub.Drill.QueueUrl()
 	}
 	tag(stack, "hub", s)
+	hub.schedules = newSchedules(hub)
 	hub.addFunctions()
 	hub.addOperations()
 	if s.Notify.Chat {

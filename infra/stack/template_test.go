@@ -268,6 +268,13 @@ func (t template) named(tt *testing.T, kind, id string) resource {
 	return t.one(tt, kind, func(r resource) bool { return hash.ReplaceAllString(r.id, "") == id })
 }
 
+// schedules are those that start a function.
+func (t template) schedules(function resource) []resource {
+	return t.where("AWS::Scheduler::Schedule", func(r resource) bool {
+		return text(r.get("Target.Arn")) == "${"+hash.ReplaceAllString(function.id, "")+".Arn}"
+	})
+}
+
 // function is the function of a control.
 func (t template) function(tt *testing.T, id string) resource {
 	tt.Helper()

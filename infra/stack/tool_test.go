@@ -122,10 +122,10 @@ func TestTool_SettingsOfWhatItNames(t *testing.T) {
 
 func TestTool_ScheduleSendsNoRequest(t *testing.T) {
 	tmpl := load(t, withSecret)
-	rules := tmpl.rules(tmpl.function(t, "post-ledger"))
-	if len(rules) != 1 || rules[0].get("ScheduleExpression") != "rate(7 days)" || rules[0].get("State") != "ENABLED" ||
-		rules[0].get("Targets.0.Input") != "{}" {
-		t.Errorf("rules %v, want one of rate(7 days) that hands over {}", rules)
+	schedules := tmpl.schedules(tmpl.function(t, "post-ledger"))
+	if len(schedules) != 1 || schedules[0].get("ScheduleExpression") != "rate(7 days)" ||
+		schedules[0].get("State") != "ENABLED" || schedules[0].get("Target.Input") != "{}" {
+		t.Errorf("schedules %v, want one of rate(7 days) that hands over {}", schedules)
 	}
 }
 

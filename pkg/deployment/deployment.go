@@ -399,6 +399,10 @@ func (s *Stack) arn(r *Resource) any {
 		service, resource = "lambda", "function:"+r.Name
 	case "AWS::Logs::LogGroup":
 		service, resource = "logs", "log-group:"+r.Name+":*"
+	case ScheduleType:
+		service, resource = "scheduler", "schedule/"+r.Text("GroupName")+"/"+r.Name
+	case ScheduleGroupType:
+		service, resource = "scheduler", "schedule-group/"+r.Name
 	case "AWS::SQS::Queue": // the name is its URL
 		service, resource = "sqs", last(r.Name)
 	case "AWS::SNS::Topic":

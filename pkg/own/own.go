@@ -1,6 +1,6 @@
-// Package own tells which calls are about resources of Warder's own: functions, rules, topics, queues, table, keys,
-// alarms, log groups, halt switch and stacks, in any of the forms in which calls name them. It reads the event and the
-// settings and calls nothing. Roles and policies of IAM are no part of it.
+// Package own tells which calls are about resources of Warder's own: functions, rules, schedules, topics, queues,
+// table, keys, alarms, log groups, halt switch and stacks, in any of the forms in which calls name them. It reads the
+// event and the settings and calls nothing. Roles and policies of IAM are no part of it.
 package own
 
 import (
@@ -49,6 +49,10 @@ var places = map[string][]place{
 		{i18n.T("queue"), []string{"eventSourceArn"}, queue},
 		{i18n.T("table"), []string{"eventSourceArn"}, table},
 		{i18n.T("topic"), []string{"eventSourceArn"}, topic},
+	},
+	"scheduler.amazonaws.com": {
+		{i18n.T("schedule"), []string{"name"}, rule},
+		{i18n.T("schedule group"), []string{"groupName"}, rule},
 	},
 	"sns.amazonaws.com": {
 		{i18n.T("topic"), []string{"topicArn", "resourceArn"}, topic},

@@ -147,7 +147,7 @@ func (o Options) open(ctx context.Context) (_ *Account, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.EventBridge.Allowed = a.mayPut
+	a.EventBridge.Allowed = a.names
 	for bus, policy := range a.Stack.BusPolicies {
 		_, err := ebsdk.NewFromConfig(cfg).PutPermission(ctx, &ebsdk.PutPermissionInput{EventBusName: &bus, Policy: &policy})
 		if err != nil {
@@ -157,8 +157,9 @@ func (o Options) open(ctx context.Context) (_ *Account, err error) {
 	return a, nil
 }
 
-// mayPut reports whether a role is there that has a policy which names the bus. Of what is in it nothing else is read.
-func (a *Account) mayPut(ctx context.Context, role, bus string) bool {
+// names reports whether a role is there that has a policy which names the bus or the function. Of what is in it nothing
+// else is read.
+func (a *Account) names(ctx context.Context, role, target string) bool {
 	client, name := iam.NewFromConfig(a.Unrecorded()), role[strings.LastIndex(role, "/")+1:]
 	listed, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name})
 	if err != nil {
@@ -166,7 +167,7 @@ func (a *Account) mayPut(ctx context.Context, role, bus string) bool {
 	}
 	for _, policy := range listed.PolicyNames {
 		out, err := client.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: &name, PolicyName: &policy})
-		if err == nil && strings.Contains(aws.ToString(out.PolicyDocument), bus[strings.LastIndex(bus, ":")+1:]) {
+		if err == nil && strings.Contains(aws.ToString(out.PolicyDocument), target[strings.LastIndex(target, ":")+1:]) {
 			return true
 		}
 	}

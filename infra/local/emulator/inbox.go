@@ -85,12 +85,12 @@ func (i Inbox) Texts(ctx context.Context) ([]string, error) {
 	return texts, err
 }
 
-// Schedules are the ARNs of the rules that start sweeps, by control.
+// Schedules are the ARNs of the schedules that start sweeps, by control.
 func (a *Account) Schedules() map[string]string {
 	schedules := map[string]string{}
 	for _, rule := range a.Stack.Rules {
-		if rule.Schedule != "" && rule.Input == "" && rule.Function != "" {
-			schedules[Control(rule.Function)] = scheduleARN(rule.Name)
+		if rule.Schedule != "" && strings.Contains(rule.Input, "Scheduled Event") {
+			schedules[Control(rule.Function)] = rule.ARN(moto.AccountID)
 		}
 	}
 	return schedules
@@ -115,7 +115,7 @@ func (a *Account) Sweep(ctx context.Context, control string, at time.Time) error
 			continue
 		}
 		found = true
-		if _, err := a.Send(ctx, SweepEvent(scheduleARN(rule.Name), at)); err != nil {
+		if _, err := a.Send(ctx, SweepEvent(rule.ARN(moto.AccountID), at)); err != nil {
 			return fmt.Errorf("sweep %s: %w", control, err)
 		}
 	}
@@ -123,8 +123,4 @@ func (a *Account) Sweep(ctx context.Context, control string, at time.Time) error
 		return fmt.Errorf("sweep %s: no schedule starts %s", control, settings.FunctionName(control))
 	}
 	return nil
-}
-
-func scheduleARN(rule string) string {
-	return "arn:aws:events:" + Region + ":" + moto.AccountID + ":rule/" + rule
 }

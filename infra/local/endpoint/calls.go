@@ -205,10 +205,31 @@ func parameters(req request) map[string]string {
 			named[fmt.Sprintf("Entries.%d.Source", i)] = entry.Source
 		}
 	}
+	if req.service == "scheduler" {
+		var put struct{ GroupName, State string }
+		_ = json.Unmarshal(req.body, &put) // of a GET there is none
+		named["Name"] = req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
+		named["GroupName"], named["State"] = cmp.Or(put.GroupName, named["groupName"], "default"), put.State
+	}
 	if req.service == "s3" {
 		named["Bucket"], named["Key"], _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	}
 	return named
+}
+
+// schedulerAction is the name of a call of EventBridge Scheduler, whose API has none on the wire; empty for any other.
+// https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Operations.html
+func schedulerAction(method, path string) string {
+	verb := map[string]string{
+		http.MethodDelete: "Delete", http.MethodGet: "Get", http.MethodPost: "Create", http.MethodPut: "Update",
+	}[method]
+	switch {
+	case strings.HasPrefix(path, "/schedules/"):
+		return verb + "Schedule"
+	case strings.HasPrefix(path, "/schedule-groups/"):
+		return verb + "ScheduleGroup"
+	}
+	return ""
 }
 
 // s3Action is the IAM action of a request to S3, whose API has no names on the wire; empty for those
@@ -310,6 +331,8 @@ func resource(service, account, region string, named map[string]string) string {
 		return global("user", strings.TrimPrefix(named["Path"], "/")+named["UserName"])
 	case service == "iam" && has("RoleName"):
 		return global("role", named["RoleName"])
+	case service == "scheduler":
+		return regional("schedule/" + named["GroupName"] + "/" + named["Name"])
 	case service == "iam" && has("PolicyArn"):
 		return named["PolicyArn"]
 	case service == "iam" && has("Arn"):

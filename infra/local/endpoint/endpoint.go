@@ -188,6 +188,8 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		req.action = map[string]string{"/analyzer": "ListAnalyzers", "/findingv2": "ListFindings"}[r.URL.Path]
 	case req.service == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		req.action = "SendEmail"
+	case req.service == "scheduler":
+		req.action = schedulerAction(r.Method, r.URL.Path)
 	}
 	return req, nil
 }
@@ -366,7 +368,12 @@ func (h *Handler) start(ctx context.Context, matches []eventbridge.Match) ([]del
 	}
 	var started []delivering
 	for _, match := range matches {
-		if match.Role != "" {
+		if match.Keep != "" {
+			if err := h.scheduled(ctx, match); err != nil {
+				return nil, err
+			}
+		}
+		if match.To != "" {
 			h.Note(Call{
 				Role: match.Role, By: "events", Action: "events:PutEvents", Resource: match.To,
 				Conditions: map[string]string{"events:source": match.Source},
@@ -407,6 +414,21 @@ func (h *Handler) enqueue(ctx context.Context, arn string, event []byte) error {
 	}
 	h.queued()
 	return nil
+}
+
+// scheduled keeps what Scheduler does with the role of a schedule: it starts the function, or where there is none keeps
+// what was to start it.
+func (h *Handler) scheduled(ctx context.Context, match eventbridge.Match) error {
+	call := Call{
+		Role: match.Role, By: "scheduler", Action: "lambda:InvokeFunction", Resource: h.functionARN(match.Function),
+	}
+	var err error
+	if h.functionOff(match.Function) {
+		call.Action, call.Resource = "sqs:SendMessage", match.Keep
+		err = h.enqueue(ctx, match.Keep, match.Event)
+	}
+	h.Note(call)
+	return err
 }
 
 // queued says that something was put into a queue.

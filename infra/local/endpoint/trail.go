@@ -28,11 +28,28 @@ func (h *Handler) recordChange(ctx context.Context, req request, name string, re
 	if call.Form = req.form; req.form == nil {
 		call.Body = req.body
 	}
+	if req.service == "scheduler" {
+		call.Form, call.Body = nil, schedulerBody(req)
+	}
 	data, err := cloudtrail.Event(call)
 	if err != nil {
 		return err
 	}
 	return h.put(ctx, data)
+}
+
+// schedulerBody is a call of EventBridge Scheduler as events name its parameters, those of the path with those of the
+// body.
+func schedulerBody(req request) []byte {
+	fields, named := map[string]any{}, parameters(req)
+	_ = json.Unmarshal(req.body, &fields) // what deletes has none
+	for _, name := range []string{"Name", "GroupName"} {
+		if name == "Name" || !strings.HasSuffix(req.action, "Group") {
+			fields[name] = named[name]
+		}
+	}
+	body, _ := json.Marshal(fields) // was JSON
+	return body
 }
 
 // followChange does what a call that succeeded means here, beside what moto makes of it.
@@ -51,6 +68,12 @@ func (h *Handler) followChange(req request, result answer) {
 	case "events:RemoveTargets", "events:DeleteRule":
 		// moto's targets have other names.
 		h.EventBridge.Switch(req.region, named["Rule"]+named["Name"], false)
+	case "scheduler:UpdateSchedule":
+		h.EventBridge.Switch(req.region, named["Name"], named["State"] != "DISABLED")
+	case "scheduler:DeleteSchedule":
+		h.EventBridge.Switch(req.region, named["Name"], false)
+	case "scheduler:DeleteScheduleGroup": // with all that are in it
+		h.EventBridge.Switch(req.region, named["Name"]+"/", false)
 	}
 }
 

@@ -31,9 +31,11 @@ import (
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
-// A Rule is a rule of a template and one target of it: exactly one of Function, Queue, Topic and Forward.
+// A Rule is a rule of a template and one target of it: exactly one of Function, Queue, Topic and Forward. Or it is a
+// schedule of EventBridge Scheduler, of a function.
 type Rule struct {
 	Name        string
+	Group       string       // of a schedule; empty for a rule
 	Region      string       // empty for the region of the bus
 	Bus         string       // name of its event bus; empty for the default bus
 	Function    string       // name
@@ -41,7 +43,8 @@ type Rule struct {
 	Topic       string       // ARN of an SNS topic
 	Transformer *Transformer // makes the topic's message of the event; nil for the event itself
 	Forward     string       // ARN of another event bus
-	Role        string       // ARN of the role that it forwards with
+	Role        string       // ARN of the role that it forwards with, or that a schedule starts its function with
+	Keep        string       // ARN of the queue for what a schedule cannot start
 	Input       string       // JSON that the target gets in place of the event
 	Pattern     string       // JSON; empty for a rule that has a schedule alone
 	Schedule    string       // rate() or cron(); empty for a rule that has a pattern alone
@@ -57,7 +60,8 @@ type Match struct {
 	Topic    string          // ARN; Event is the message then, which need not be JSON
 	Through  string          // the rule that forwarded the event here; empty when it happened here
 	To       string          // ARN of the bus that it forwarded it to,
-	Role     string          // and of the role that it did so with
+	Role     string          // and of the role that it did so with, or that a schedule starts the function with
+	Keep     string          // ARN of the queue for what a schedule cannot start
 	Source   string          // of the event
 	Event    json.RawMessage // or the rule's input
 }
@@ -90,8 +94,9 @@ type Bus struct {
 
 	mu sync.Mutex // a put and the reading of its matches are one step
 
-	// Allowed reports whether a role may put events on a bus; nil for all. What a rule may not forward does not arrive.
-	Allowed func(ctx context.Context, role, bus string) bool
+	// Allowed reports whether a role may put events on a bus, or invoke a function, whose ARN it is; nil for all. What a
+	// rule may not forward does not arrive, and what a schedule may not start does not start.
+	Allowed func(ctx context.Context, role, target string) bool
 
 	switches sync.Mutex
 	off      map[string]bool // rules that were turned off, by region and name
@@ -125,8 +130,10 @@ func New(
 			return nil, err
 		}
 		target := fmt.Sprintf("%d %s", i, rule.Name)
-		if err := b.create(ctx, rule, target); err != nil {
-			return nil, fmt.Errorf("create rule %s: %w", rule.Name, err)
+		if rule.Group == "" { // a schedule is in moto's Scheduler
+			if err := b.create(ctx, rule, target); err != nil {
+				return nil, fmt.Errorf("create rule %s: %w", rule.Name, err)
+			}
 		}
 		b.rules[target] = rule
 		if rule.Schedule != "" && !rule.Disabled {
@@ -208,7 +215,7 @@ func (b *Bus) create(ctx context.Context, rule Rule, target string) error {
 	return nil
 }
 
-// Switch turns a rule off or on again.
+// Switch turns a rule or a schedule off or on again; with the name of a group and a slash all schedules of the group.
 func (b *Bus) Switch(region, rule string, on bool) {
 	b.switches.Lock()
 	defer b.switches.Unlock()
@@ -218,7 +225,7 @@ func (b *Bus) Switch(region, rule string, on bool) {
 func (b *Bus) isOff(rule Rule) bool {
 	b.switches.Lock()
 	defer b.switches.Unlock()
-	return b.off[rule.Region+" "+rule.Name]
+	return b.off[rule.Region+" "+rule.Name] || rule.Group != "" && b.off[rule.Region+" "+rule.Group+"/"]
 }
 
 // Put puts one event where it happens and returns its matches: on the default bus of its region, or if
@@ -289,6 +296,12 @@ func (b *Bus) forwards(ctx context.Context, rule Rule) bool {
 	return err == nil && (b.Allowed == nil || b.Allowed(ctx, rule.Role, rule.Forward))
 }
 
+// starts reports whether a schedule may start its function.
+func (b *Bus) starts(ctx context.Context, rule Rule) bool {
+	return rule.Group == "" || b.Allowed == nil || b.Allowed(ctx, rule.Role,
+		"arn:aws:lambda:"+rule.Region+":"+b.account+":function:"+rule.Function)
+}
+
 func match(rule Rule, event eventfile.Event, through Rule) Match {
 	m := Match{Rule: rule.Name, Function: rule.Function, Queue: rule.Queue, Topic: rule.Topic, Event: event.JSON}
 	if rule.Transformer != nil {
@@ -298,9 +311,33 @@ func match(rule Rule, event eventfile.Event, through Rule) Match {
 		m.Through, m.To, m.Role, m.Source = through.Name, through.Forward, through.Role, event.Source
 	}
 	if rule.Input != "" {
-		m.Event = json.RawMessage(rule.Input)
+		m.Event = json.RawMessage(rule.input(event))
+	}
+	if rule.Group != "" {
+		m.Role, m.Keep = rule.Role, rule.Keep
 	}
 	return m
+}
+
+// input is what the target gets in place of the event, in which Scheduler fills in what the event says.
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+func (r Rule) input(event eventfile.Event) string {
+	if r.Group == "" {
+		return r.Input
+	}
+	var named struct{ ID, Time, Account, Region string }
+	_ = json.Unmarshal(event.JSON, &named) // what was put is JSON
+	return strings.NewReplacer("<aws.scheduler.execution-id>", named.ID, "<aws.scheduler.scheduled-time>", named.Time,
+		"<aws.scheduler.schedule-arn>", r.ARN(named.Account)).Replace(r.Input)
+}
+
+// ARN is that of the rule or the schedule, in that account.
+func (r Rule) ARN(account string) string {
+	service, resource := "events", "rule/"
+	if r.Group != "" {
+		service, resource = "scheduler", "schedule/"+r.Group+"/"
+	}
+	return "arn:aws:" + service + ":" + r.Region + ":" + account + ":" + resource + r.Name
 }
 
 // put puts one entry on its bus and returns the rules that matched, one for each target.
@@ -339,7 +376,7 @@ func (b *Bus) put(ctx context.Context, entry *Entry) (Result, []Rule, error) {
 	}
 	var matched []Rule
 	if entry.Bus == "" && entry.Region == b.region {
-		matched = b.scheduled(*event)
+		matched = slices.DeleteFunc(b.scheduled(*event), func(r Rule) bool { return !b.starts(ctx, r) })
 	}
 	for _, message := range messages {
 		if rule := b.rules[message.Rule]; message.ID == result.ID && rule.Name != "" {
@@ -379,7 +416,7 @@ func (b *Bus) scheduled(event eventfile.Event) []Rule {
 	for _, rule := range b.schedules {
 		all = append(all, rule)
 		for _, resource := range event.Resources {
-			if strings.HasSuffix(resource, ":rule/"+rule.Name) {
+			if strings.HasSuffix(resource, "/"+rule.Name) {
 				named = append(named, rule)
 			}
 		}

@@ -97,6 +97,8 @@ func init() { // they call resolve, which calls them
 		"AWS::S3::BucketPolicy":                      of((*maker).bucketPolicy),
 		"AWS::SES::ConfigurationSet":                 of((*maker).configurationSet),
 		"AWS::SES::ConfigurationSetEventDestination": of((*maker).eventDestination),
+		"AWS::Scheduler::Schedule":                   of((*maker).schedule),
+		"AWS::Scheduler::ScheduleGroup":              of((*maker).scheduleGroup),
 		"AWS::SNS::Subscription":                     of((*maker).subscription),
 		"AWS::SNS::Topic":                            of((*maker).topic),
 		"AWS::SNS::TopicPolicy":                      of((*maker).topicPolicy),
@@ -267,6 +269,47 @@ func (m *maker) rule(name string, p struct {
 		m.rules = append(m.rules, rule)
 	}
 	return with(name, "Arn", m.ruleARN(p.EventBusName, name)), nil
+}
+
+func (m *maker) scheduleGroup(name string, p struct{ Name *string }) (made, error) {
+	p.Name = or(p.Name, name)
+	return with(*p.Name, "Arn", m.arn("scheduler", "schedule-group/"+*p.Name)),
+		m.send(http.MethodPost, "schedule-groups/"+*p.Name, "{}", "scheduler")
+}
+
+// schedule creates a schedule in moto, which starts nothing by it: events are sent in the local account.
+func (m *maker) schedule(name string, p struct {
+	Name               *string
+	GroupName          string
+	Description        string `json:",omitempty"`
+	ScheduleExpression string
+	State              string
+	FlexibleTimeWindow json.RawMessage
+	Target             json.RawMessage
+}) (made, error) {
+	p.Name = or(p.Name, name[:min(len(name), 64)])
+	var target struct {
+		Arn, RoleArn, Input string
+		DeadLetterConfig    struct{ Arn string }
+	}
+	if err := json.Unmarshal(p.Target, &target); err != nil {
+		return made{}, fmt.Errorf("decode target: %w", err)
+	}
+	function := m.functionByARN(target.Arn)
+	if function == nil || target.RoleArn == "" {
+		return made{}, fmt.Errorf("target %s: a schedule starts a function of the template, with a role", target.Arn)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return made{}, fmt.Errorf("encode schedule: %w", err)
+	}
+	m.rules = append(m.rules, eventbridge.Rule{
+		Name: *p.Name, Region: m.region, Group: p.GroupName, Function: function.Name, Role: target.RoleArn,
+		Schedule: p.ScheduleExpression, Input: target.Input, State: p.State, Disabled: p.State == "DISABLED",
+		Keep: target.DeadLetterConfig.Arn,
+	})
+	return with(*p.Name, "Arn", m.arn("scheduler", "schedule/"+p.GroupName+"/"+*p.Name)),
+		m.send(http.MethodPost, "schedules/"+*p.Name, string(body), "scheduler")
 }
 
 func (m *maker) role(name string, p struct {

@@ -192,7 +192,7 @@ func (m *maker) stack() (Stack, error) {
 	stack.Rules, stack.Buses, stack.Subscriptions, stack.Feeds = m.rules, m.buses, m.listeners, m.feeds
 	stack.BusPolicies = m.busPolicies
 	for _, rule := range m.rules {
-		if rule.Function != "" && !m.mayStart(rule) {
+		if rule.Function != "" && rule.Group == "" && !m.mayStart(rule) {
 			return Stack{}, fmt.Errorf("rule %s: no permission lets it start %s", rule.Name, rule.Function)
 		}
 	}

@@ -109,7 +109,7 @@ var operations = []string{
 	"config:DescribeConfigRules", "config:DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorders",
 	"dynamodb:GetItem", "dynamodb:Scan",
 	"events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
-	"iam:GetRole", "lambda:GetFunctionConfiguration", "secretsmanager:DescribeSecret",
+	"iam:GetRole", "lambda:GetFunctionConfiguration", "scheduler:GetSchedule", "secretsmanager:DescribeSecret",
 	"ses:GetAccount", "ses:GetConfigurationSetEventDestinations", "ses:GetEmailIdentity",
 	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes", "ssm:DescribeParameters", "ssm:GetParameter",
 	"sts:GetCallerIdentity",

@@ -200,9 +200,18 @@ func TestWhatIsBrokenIsSaid(t *testing.T) {
 		{"a rule of the hub's that hears more", func(_ *testing.T, w *world) {
 			w.started[hub+"warder-Alarms"].EventPattern = aws.String(`{"resources":["arn:alarm"],"source":["aws.cloudwatch"]}`)
 		}, "problem: stack warder: the rule warder-Alarms does not match what it was deployed for\n"},
-		{"a schedule of once a year", func(_ *testing.T, w *world) {
-			w.started[hub+"warder-DetachSchedule"].ScheduleExpression = aws.String("rate(365 days)")
-		}, "problem: control detach-direct-policy: the rule warder-DetachSchedule does not match what it was deployed for\n"},
+		{"a schedule of once a year", func(_ *testing.T, w *world) { w.schedule["ScheduleExpression"] = "rate(365 days)" },
+			"problem: control detach-direct-policy: the schedule warder-DetachSchedule is not at the times it was deployed " +
+				"for\n"},
+		{"a schedule that is disabled", func(_ *testing.T, w *world) { w.schedule["State"] = "DISABLED" },
+			"problem: control detach-direct-policy: the schedule warder-DetachSchedule is disabled\n"},
+		{"a schedule of something else", func(_ *testing.T, w *world) {
+			w.schedule["Target"] = map[string]any{"Arn": lambdaARN + "warder-undo"}
+		}, "problem: control detach-direct-policy: the schedule warder-DetachSchedule does not start " +
+			"warder-detach-direct-policy\n"},
+		{"a schedule that is gone", func(_ *testing.T, w *world) {
+			w.err["scheduler:GetSchedule"] = refusal("ResourceNotFoundException")
+		}, "problem: control detach-direct-policy: the schedule warder-DetachSchedule does not exist\n"},
 		{"a rule without its target", func(_ *testing.T, w *world) { w.targets[hub+"warder-DetachRule1"] = nil },
 			"problem: control detach-direct-policy: the rule warder-DetachRule1 does not start " +
 				"function:warder-detach-direct-policy\n"},
@@ -429,9 +438,8 @@ func TestWhatIsNotUsedIsNoProblem(t *testing.T) {
 			`"controls":{"detach-direct-policy":{"mode":"off"}}}`)
 	w.recorders, w.parameters = nil, map[string]string{}
 	w.err["sns:ListSubscriptionsByTopic"] = refusal("AuthorizationError")
-	for _, name := range []string{"warder-DetachRule1", "warder-DetachSchedule"} {
-		w.started[hub+name].State = eventtypes.RuleStateDisabled
-	}
+	w.started[hub+"warder-DetachRule1"].State = eventtypes.RuleStateDisabled
+	w.schedule["State"] = "DISABLED"
 	const all = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 	off := strings.NewReplacer(all, "DISABLED", `"State":"ENABLED"`, `"State":"DISABLED"`).
 		Replace(hubTemplate)

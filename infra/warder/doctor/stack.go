@@ -276,7 +276,6 @@ type rule struct {
 	id           string // logical
 	EventBusName any
 	EventPattern json.RawMessage
-	Schedule     string `json:"ScheduleExpression"`
 	State        eventtypes.RuleState
 	Tags         []struct{ Key, Value string }
 	Targets      []struct{ Arn any }
@@ -309,8 +308,8 @@ func (s *stack) rules(owner string) []rule {
 	return rules
 }
 
-// started checks a rule: it is there, in its state, with its pattern or schedule, and starts what it
-// is to start, whose ARN ends with target.
+// started checks a rule: it is there, in its state, with its pattern, and starts what it is to start, whose ARN ends
+// with target.
 func (d *doctor) started(ctx context.Context, l *lines, s *stack, r rule, target string) error {
 	client := eventbridge.NewFromConfig(d.in(s.region))
 	// On another bus than the default one the physical name is bus|rule.
@@ -336,8 +335,7 @@ func (d *doctor) started(ctx context.Context, l *lines, s *stack, r rule, target
 		l.problem("aws events enable-rule --name "+options, "the rule %s is disabled", name)
 	case out.State != r.State:
 		l.problem(redeploy, "the rule %s is %s, and deployed as %s: some calls do not reach it", name, out.State, r.State)
-	case r.Schedule != aws.ToString(out.ScheduleExpression),
-		r.EventPattern != nil && !filled(r.EventPattern, aws.ToString(out.EventPattern), d.id):
+	case !filled(r.EventPattern, aws.ToString(out.EventPattern), d.id):
 		l.problem(redeploy, "the rule %s does not match what it was deployed for", name)
 	}
 	targets, err := client.ListTargetsByRule(ctx, &eventbridge.ListTargetsByRuleInput{Rule: &name, EventBusName: bus})
@@ -348,6 +346,40 @@ func (d *doctor) started(ctx context.Context, l *lines, s *stack, r rule, target
 		func(t eventtypes.Target) bool { return strings.HasSuffix(aws.ToString(t.Arn), target) }) {
 		l.problem(redeploy, "the rule %s does not start %s", name, strings.TrimLeft(target, ":"))
 	}
+	return nil
+}
+
+// scheduled checks the schedule that starts a function: it is there, in its state, at its times, and starts that.
+func (d *doctor) scheduled(ctx context.Context, l *lines, s *stack, function string) error {
+	for _, id := range s.of(deployment.ScheduleType) {
+		var r struct {
+			GroupName, State, ScheduleExpression any
+			Target                               struct{ Arn any }
+		}
+		if err := json.Unmarshal(s.template.Resources[id].Properties, &r); err != nil ||
+			s.physical[refers(r.Target.Arn)] != function {
+			continue
+		}
+		name, group := s.physical[id], s.physical[refers(r.GroupName)]
+		there, err := deployment.GetSchedule(ctx, deployment.NewScheduler(d.in(s.region)), group, name)
+		if err != nil {
+			return l.missing(err, redeploy, "the schedule %s does not exist", name)
+		}
+		target, _ := there["Target"].(map[string]any)
+		starts, _ := target["Arn"].(string)
+		switch {
+		case there["State"] != r.State && r.State == "DISABLED":
+			l.problem(redeploy, "the schedule %s is on, and the control is off", name)
+		case there["State"] != r.State:
+			l.problem(redeploy, "the schedule %s is disabled", name)
+		case there["ScheduleExpression"] != r.ScheduleExpression:
+			l.problem(redeploy, "the schedule %s is not at the times it was deployed for", name)
+		case !strings.HasSuffix(starts, ":function:"+function):
+			l.problem(redeploy, "the schedule %s does not start %s", name, function)
+		}
+		return nil
+	}
+	l.problem(deploy, "the deployed stack has no schedule that starts it")
 	return nil
 }
 
@@ -394,6 +426,11 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	}
 	for _, r := range rules {
 		if err := d.started(ctx, l, hub, r, hub.starts(r, name)); err != nil {
+			return err
+		}
+	}
+	if c.Schedule != "" && hub.err == nil {
+		if err := d.scheduled(ctx, l, hub, name); err != nil {
 			return err
 		}
 	}

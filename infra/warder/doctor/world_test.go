@@ -75,6 +75,7 @@ type world struct {
 	buses      []string
 	started    map[string]*eventbridge.DescribeRuleOutput // rules by region and name
 	targets    map[string][]string
+	schedule   map[string]any // as GetSchedule answers
 	roles      []string
 	functions  map[string]*lambda.GetFunctionConfigurationOutput
 	secret     *secretsmanager.DescribeSecretOutput
@@ -98,6 +99,9 @@ const regional = `{"regions":["eu-west-1","us-east-2","eu-north-1","ap-southeast
 	"notify":{"emails":["` + mail + `"],"slack":{"secret":"slack"}},
 	"createConfigRules":true,"configRules":{"access-keys-rotated":["keys-rotated"]}}`
 
+// lambdaARN is the ARN of a function up to its name.
+const lambdaARN = "arn:aws:lambda:us-east-1:111122223333:function:"
+
 // templates of the hub and of a region, as far as the doctor reads them.
 const (
 	hubTemplate = `{"Resources":{
@@ -114,9 +118,10 @@ const (
 				"Value":"detach-direct-policy"}],
 			"Targets":[{"Arn":{"Fn::GetAtt":["Detach","Arn"]},"DeadLetterConfig":{"Arn":{"Fn::GetAtt":["Undelivered",
 				"Arn"]}}}]}},
-		"DetachSchedule":{"Type":"AWS::Events::Rule","Properties":{"State":"ENABLED","ScheduleExpression":"rate(1 day)",
-			"Tags":[{"Key":"warder","Value":"detach-direct-policy"}],
-			"Targets":[{"Arn":{"Fn::GetAtt":["Detach","Arn"]}}]}},
+		"Detach":{"Type":"AWS::Lambda::Function","Properties":{}},
+		"Schedules":{"Type":"AWS::Scheduler::ScheduleGroup","Properties":{}},
+		"DetachSchedule":{"Type":"AWS::Scheduler::Schedule","Properties":{"GroupName":{"Ref":"Schedules"},
+			"State":"ENABLED","ScheduleExpression":"rate(1 day)","Target":{"Arn":{"Fn::GetAtt":["Detach","Arn"]}}}},
 		"LoginBus":{"Type":"AWS::Events::Rule","Properties":{"EventBusName":{"Ref":"Bus"},
 			"EventPattern":{"source":["aws.signin"]},"Tags":[{"Key":"warder","Value":"alert-console-login"}],
 			"Targets":[{"Arn":{"Fn::GetAtt":["Login","Arn"]}}]}},
@@ -183,6 +188,7 @@ func newWorld(t *testing.T) *world {
 				"Undelivered":   "https://sqs/undelivered", "Drills": "https://sqs/drills",
 				"PostToSlackQueue1234ABCD": "https://sqs/slack",
 				"DetachRule1":              "warder-DetachRule1", "DetachSchedule": "warder-DetachSchedule",
+				"Detach": "warder-detach-direct-policy", "Schedules": "warder-Schedules",
 				"LoginBus": "warder|warder-LoginBus", "Bus": "warder", "Alarms": "warder-Alarms",
 			}},
 			eu: {name: "warder-eu-west-1", template: regionTemplate, status: "CREATE_COMPLETE", resources: map[string]string{
@@ -190,13 +196,16 @@ func newWorld(t *testing.T) *world {
 			}},
 		},
 		synth: map[string]synth{"warder": {[]byte(hubTemplate), true}, "warder-eu-west-1": {[]byte(regionTemplate), true}},
+		schedule: map[string]any{
+			"State": "ENABLED", "ScheduleExpression": "rate(1 day)",
+			"Target": map[string]any{"Arn": lambdaARN + "warder-detach-direct-policy"},
+		},
 		buses: []string{"warder"}, roles: []string{"warder-Forward", "warder-Forward-eu"},
 		started: map[string]*eventbridge.DescribeRuleOutput{
 			hub + "warder-DetachRule1": {
 				State:        eventtypes.RuleStateEnabledWithAllCloudtrailManagementEvents,
 				EventPattern: aws.String(`{"account":["111122223333"],"source":["aws.iam"]}`),
 			},
-			hub + "warder-DetachSchedule": {State: eventtypes.RuleStateEnabled, ScheduleExpression: aws.String("rate(1 day)")},
 			hub + "warder-LoginBus": {
 				State:        eventtypes.RuleStateEnabled,
 				EventPattern: aws.String(`{"source":["aws.signin"]}`),
@@ -230,11 +239,10 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.ledger = ledger.New(w.store)
-	lambdaARN := "arn:aws:lambda:us-east-1:" + id + ":function:"
 	w.targets = map[string][]string{
 		hub + "warder-DetachRule1": {
 			lambdaARN + "warder-detach-direct-policy",
-		}, hub + "warder-DetachSchedule": {lambdaARN + "warder-detach-direct-policy"},
+		},
 		hub + "warder-LoginBus": {
 			lambdaARN + "warder-alert-console-login",
 		}, hub + "warder-Alarms": {"arn:aws:sqs:us-east-1:" + id + ":undelivered"},
@@ -380,6 +388,10 @@ func (r reader) may(operation string) error {
 		return refusal("AccessDenied")
 	}
 	return r.err[operation]
+}
+
+func (r reader) GetSchedule(context.Context) (*map[string]any, error) {
+	return &r.schedule, r.may("scheduler:GetSchedule")
 }
 
 func (r reader) DescribeStacks(
