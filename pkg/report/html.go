@@ -26,6 +26,9 @@ import (
 //go:embed style.css
 var style string
 
+// Style is the style of the page, for what is to look like it.
+func Style() string { return style }
+
 type page struct {
 	Report
 	translator

@@ -394,9 +394,9 @@ func (s *session) fetch(ctx context.Context, made *madeReport, folder string) er
 		return fmt.Errorf("make folder: %w", err)
 	}
 	for _, key := range []string{made.CSV, made.HTML} {
-		body, err := s3.New(s.cfg).GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
+		body, err := s.object(ctx, *made, key)
 		if err != nil {
-			return fmt.Errorf("get %s: %w", key, account.Cause(err))
+			return err
 		}
 		file := filepath.Join(folder, path.Base(key))
 		if err := os.WriteFile(file, body, 0o600); err != nil {
@@ -405,6 +405,15 @@ func (s *session) fetch(ctx context.Context, made *madeReport, folder string) er
 		made.Files = append(made.Files, file)
 	}
 	return nil
+}
+
+// object gets a file of a report.
+func (s *session) object(ctx context.Context, made madeReport, key string) ([]byte, error) {
+	body, err := s3.New(s.cfg).GetObject(ctx, &s3.Bucket{Name: made.Bucket, Region: made.Region}, key)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", key, account.Cause(err))
+	}
+	return body, nil
 }
 
 func (a *app) drill() *cobra.Command {

@@ -75,21 +75,9 @@ func (a *app) redrive() *cobra.Command {
 that feed them, and remove it once it was accepted. What is not understood stays where it is. Sending something
 twice does no harm: a control handles an event once.`,
 		run: func(ctx context.Context, s *session) error {
-			caller, err := s.caller(ctx)
+			r, err := s.redriveAll(ctx)
 			if err != nil {
 				return err
-			}
-			set, err := s.readSettings(ctx)
-			if err != nil {
-				return err
-			}
-			r := &redriver{session: s, account: aws.ToString(caller.Account)}
-			r.sent, r.emptied = map[string]bool{}, map[string]bool{}
-			// The hub comes last: what it keeps may say that a region keeps something.
-			for _, region := range append(slices.Clone(set.Regions), s.cfg.Region) {
-				if err := r.emptyStack(ctx, region); err != nil {
-					return err
-				}
 			}
 			return s.show(map[string]any{"sent": r.again, "left": r.left, "messages": r.messages}, r.left == 0, func() {
 				s.print("%s sent again, %d left", terminal.Count(r.again, "message"), r.left)
@@ -98,16 +86,57 @@ twice does no harm: a control handles an event once.`,
 	})
 }
 
+// redriveAll goes over the queues of all regions. With an error it returns how far it came.
+func (s *session) redriveAll(ctx context.Context) (*redriver, error) {
+	r := &redriver{session: s, sent: map[string]bool{}, emptied: map[string]bool{}}
+	caller, err := s.caller(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.account = aws.ToString(caller.Account)
+	set, err := s.readSettings(ctx)
+	if err != nil {
+		return r, err
+	}
+	// The hub comes last: what it keeps may say that a region keeps something.
+	for _, region := range append(slices.Clone(set.Regions), s.cfg.Region) {
+		if err := r.emptyStack(ctx, region); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
 // logical is the id that the CDK gives a queue at the top of a stack: its name, and a hash.
 var logical = regexp.MustCompile(`^(` + failedQueue + `|` + undeliveredQueue + `)[0-9A-F]{8}$`)
 
 // emptyStack empties the queues of a region's stack that keep something, those of functions first.
 func (r *redriver) emptyStack(ctx context.Context, region string) error {
-	cfg, stack := r.cfg.Copy(), settings.Product
+	cfg, found, resources, err := r.keepers(ctx, region)
+	if err != nil {
+		return err
+	}
+	if region == r.cfg.Region {
+		r.findFeeds(resources)
+	}
+	for _, q := range found {
+		if err := r.empty(ctx, sqs.NewFromConfig(cfg), q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepers are the queues of a region's stack that keep something, those of functions first, with the configuration for
+// the region and all resources of the stack.
+func (s *session) keepers(ctx context.Context, region string) (
+	cfg aws.Config, found []queue, resources []formationtypes.StackResourceSummary, err error,
+) {
+	cfg, stack := s.cfg.Copy(), settings.Product
 	if region != cfg.Region {
 		cfg.Region, stack = region, stack+"-"+region
 	}
-	resources, err := account.Resources(ctx, cfg, stack)
+	resources, err = account.Resources(ctx, cfg, stack)
 	if account.NoStack(err) {
 		if made, _ := account.OfStackSet(ctx, cfg); made != "" {
 			stack = made
@@ -115,28 +144,19 @@ func (r *redriver) emptyStack(ctx context.Context, region string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("list the resources of stack %s in %s: %w", stack, region, account.Cause(err))
+		return cfg, nil, nil, fmt.Errorf("list the resources of stack %s in %s: %w", stack, region, account.Cause(err))
 	}
-	var found []queue
 	for _, one := range resources {
 		if name := logical.FindStringSubmatch(aws.ToString(one.LogicalResourceId)); name != nil &&
 			aws.ToString(one.ResourceType) == "AWS::SQS::Queue" {
 			found = append(found, queue{region, name[1], aws.ToString(one.PhysicalResourceId)}) // of a queue, its URL
 		}
 	}
-	if region == r.cfg.Region {
-		r.findFeeds(resources)
-	}
 	if len(found) == 0 {
-		return fmt.Errorf("stack %s in %s has no queue %s or %s", stack, region, failedQueue, undeliveredQueue)
+		err = fmt.Errorf("stack %s in %s has no queue %s or %s", stack, region, failedQueue, undeliveredQueue)
 	}
 	slices.SortFunc(found, func(a, b queue) int { return cmp.Compare(a.name, b.name) })
-	for _, q := range found {
-		if err := r.empty(ctx, sqs.NewFromConfig(cfg), q); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cfg, found, resources, err
 }
 
 // findFeeds finds the queues that feed tools among the resources of the hub, by the ids that the CDK gives them.
