@@ -36,8 +36,8 @@ func (a *app) console() *cobra.Command {
 		name: "console", short: "Look at, undo and stop in a browser: a page on 127.0.0.1, for you alone",
 		long: `Serve a page on 127.0.0.1 to look at what Warder does, did and will do, and to undo, halt, resume, release,
 redrive, drill and make reports, until this command is ended. It uses your credentials as the other commands do, and
-stores nothing. The address that it prints counts once. To look, it needs dynamodb:GetItem and dynamodb:Scan on the table
-warder; doctor needs what it says.`,
+stores nothing. The address that it prints counts once. To look, it needs dynamodb:GetItem and dynamodb:Scan on the
+table warder; doctor needs what it says.`,
 		example: "  warder console\n  warder console --open abcdefghij",
 		flags: []flag{
 			{"open", "`id` of an action or a finding to begin with, as notices give it", &o.Open},

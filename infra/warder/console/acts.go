@@ -201,7 +201,9 @@ func (q *request) planUndo() (plan, error) {
 		return plan{}, err
 	}
 	return plan{
-		Title: q.say(i18n.T("Undo %s", id)), Button: q.say(i18n.T("Undo")), What: would.Lines, Refused: undone == 0, Reason: true,
+		Title: q.say(
+			i18n.T("Undo %s", id),
+		), Button: q.say(i18n.T("Undo")), What: would.Lines, Refused: undone == 0, Reason: true,
 		Danger: true, Back: "incident?id=" + id,
 		do: func(ctx context.Context, reason string) outcome {
 			done, _, err := ask(ctx, false, reason)
@@ -307,7 +309,9 @@ func (q *request) planDrill() (plan, error) {
 	return plan{
 		Title: q.say(i18n.T("Drill")), Button: q.say(i18n.T("Begin the drill")), Back: "health", What: []string{
 			q.say(i18n.T("A user that may do nothing is made, broken rules are tried on it, and the way of each is measured.")),
-			q.say(i18n.T("It takes %d minutes at most, people are notified as in earnest, and it cleans up after itself.", minutes)),
+			q.say(
+				i18n.T("It takes %d minutes at most, people are notified as in earnest, and it cleans up after itself.", minutes),
+			),
 		},
 		do: func(ctx context.Context, _ string) outcome {
 			answer, err := s.Account.Drill(ctx, drill.Request{By: s.By, Minutes: minutes})
@@ -317,7 +321,10 @@ func (q *request) planDrill() (plan, error) {
 			s.mu.Lock()
 			s.drilled = &answer
 			s.mu.Unlock()
-			o := outcome{[]string{q.say(i18n.T("Drill %s: %s", answer.ID, string(answer.Outcome)))}, answer.Outcome != drill.Failed}
+			o := outcome{
+				[]string{q.say(i18n.T("Drill %s: %s", answer.ID, string(answer.Outcome)))},
+				answer.Outcome != drill.Failed,
+			}
 			if answer.Reason != "" {
 				o.Lines = append(o.Lines, answer.Reason)
 			}
@@ -337,8 +344,10 @@ func (q *request) planReport() (plan, error) {
 	s := q.s
 	return plan{
 		Title: q.say(i18n.T("Evidence of %s", month)), Button: q.say(i18n.T("Make the report")), Back: "evidence",
-		What: []string{q.say(i18n.T("The report is written to Warder's bucket, as by its schedule, and fetched from there. Of a " +
-			"new one the topic is notified."))},
+		What: []string{
+			q.say(i18n.T("The report is written to Warder's bucket, as by its schedule, and fetched from there. Of a " +
+				"new one the topic is notified.")),
+		},
 		do: func(ctx context.Context, _ string) outcome {
 			made, err := s.Account.Report(ctx, month, language)
 			if err != nil {

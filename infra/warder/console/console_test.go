@@ -25,7 +25,6 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/remediation"
-	"github.com/warder-aws/warder/pkg/settings"
 )
 
 var noon = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -106,64 +105,150 @@ func (a *fakeAccount) Report(_ context.Context, month, language string) (Evidenc
 // example is an account with something on every page. Every name in it is followed by the text.
 func example(text string) *fakeAccount {
 	name := func(word string) string { return word + text }
-	key := change.Change{Kind: change.AccessKeyStatus, Subject: name("alice"), SubjectID: "AIDAALICE", Target: "AKIAIOSFODNN7EXAMPLE",
-		Before: "Active", After: "Inactive"}
+	key := change.Change{
+		Kind:      change.AccessKeyStatus,
+		Subject:   name("alice"),
+		SubjectID: "AIDAALICE",
+		Target:    "AKIAIOSFODNN7EXAMPLE",
+		Before:    "Active",
+		After:     "Inactive",
+	}
 	policy := change.Change{Kind: change.ManagedUserPolicy, Subject: name("bob"), SubjectID: "AIDABOB",
 		Target: name("arn:aws:iam::aws:policy/AdministratorAccess"), Before: "attached"}
 	inline := change.Change{Kind: change.InlineUserPolicy, Subject: name("carol"), Target: name("all"),
 		Before: `{"Statement":[{"Action":"secretthing:*"}]}`}
 	at := func(days float64) time.Time { return noon.Add(-time.Duration(days * float64(day))) }
 	entry := func(id, control, title, subject string, severity control.Severity, days float64) ledger.Entry {
-		return ledger.Entry{ID: id, Control: control, Title: name(title), Subject: name(subject), User: true, Owner: name("owner@example.com"),
-			Severity: string(severity), At: at(days), Text: name("What happened, in a sentence."), Run: name("event-" + id),
-			Event: name("AWS API Call via CloudTrail: AttachUserPolicy"), Actor: name("arn:aws:iam::111122223333:user/mallory"),
-			Facts: []notice.Fact{{Name: name("Caller"), Value: name("arn:aws:iam::111122223333:user/mallory")}}, Advice: name("Fix it.")}
+		return ledger.Entry{
+			ID:       id,
+			Control:  control,
+			Title:    name(title),
+			Subject:  name(subject),
+			User:     true,
+			Owner:    name("owner@example.com"),
+			Severity: string(severity),
+			At:       at(days),
+			Text:     name("What happened, in a sentence."),
+			Run:      name("event-" + id),
+			Event:    name("AWS API Call via CloudTrail: AttachUserPolicy"),
+			Actor:    name("arn:aws:iam::111122223333:user/mallory"),
+			Facts: []notice.Fact{
+				{Name: name("Caller"), Value: name("arn:aws:iam::111122223333:user/mallory")},
+			},
+			Advice: name("Fix it."),
+		}
 	}
-	applied := entry("aaaaaaaaaa", "detach-direct-policy", "Administrator access was detached", "bob", control.Critical, .1)
+	applied := entry(
+		"aaaaaaaaaa",
+		"detach-direct-policy",
+		"Administrator access was detached",
+		"bob",
+		control.Critical,
+		.1,
+	)
 	applied.Steps = []ledger.Step{{Change: policy, ID: "aaaaaaaaaa-1", Status: ledger.Verified, At: at(.1)}}
 	applied.Notifications = []ledger.Notification{{Kind: notice.Changed, Owner: name("owner@example.com"), At: at(.09)}}
-	pending := entry("bbbbbbbbbb", "deactivate-unused-access-key", "Access key was not used for 90 days", "alice", control.Medium, 3)
+	pending := entry(
+		"bbbbbbbbbb",
+		"deactivate-unused-access-key",
+		"Access key was not used for 90 days",
+		"alice",
+		control.Medium,
+		3,
+	)
 	pending.Steps = []ledger.Step{{Change: key, ID: "bbbbbbbbbb-1", Status: ledger.Pending, At: at(3)}}
 	pending.Case, pending.Due = "key", noon.Add(4*day)
 	held := entry("cccccccccc", "detach-direct-policy", "Inline policy gives all rights", "carol", control.Critical, 1)
-	held.Steps = []ledger.Step{{Change: inline, ID: "cccccccccc-1", Status: ledger.Held, Reason: name("the blast radius is reached"), At: at(1)}}
+	held.Steps = []ledger.Step{
+		{Change: inline, ID: "cccccccccc-1", Status: ledger.Held, Reason: name("the blast radius is reached"), At: at(1)},
+	}
 	held.UnchangedReason = name("The control has stopped.")
 	alert := entry("dddddddddd", "alert-root-usage", "The root user signed in", "root", control.Critical, .5)
 	alert.Notify, alert.User = notice.Alert, false
 	undone := entry("eeeeeeeeee", "deactivate-stale-access-key", "Access key was deactivated", "alice", control.High, 20)
-	undone.Steps = []ledger.Step{{Change: key, ID: "eeeeeeeeee-1", Status: ledger.Undone, Undo: "ffffffffff-1", At: at(20)}}
+	undone.Steps = []ledger.Step{
+		{Change: key, ID: "eeeeeeeeee-1", Status: ledger.Undone, Undo: "ffffffffff-1", At: at(20)},
+	}
 	undo := entry("ffffffffff", remediation.UndoControl, "A change was reverted", "alice", control.High, 19)
-	undo.Thread, undo.By, undo.Reason = "eeeeeeeeee", caller.Identity{ARN: "arn:aws:iam::111122223333:user/kim", Claimed: name("lee")}, name("release night")
+	undo.Thread, undo.By, undo.Reason = "eeeeeeeeee", caller.Identity{
+		ARN:     "arn:aws:iam::111122223333:user/kim",
+		Claimed: name("lee"),
+	}, name(
+		"release night",
+	)
 	undo.Steps = []ledger.Step{{Change: key.Inverse(), ID: "ffffffffff-1", Status: ledger.Verified, At: at(19)}}
 	a := &fakeAccount{
 		contents: ledger.Contents{
 			Entries: []ledger.Entry{undone, undo, pending, held, alert, applied},
 			Cases: []ledger.Case{
-				{Control: "deactivate-unused-access-key", Key: "key", Subject: name("alice"), User: true, Owner: name("owner@example.com"),
-					Title: name("Access key was not used for 90 days"), Severity: "medium", Changes: []change.Change{key},
-					Opened: at(3), Notified: at(3), Due: noon.Add(4 * day), Entry: "bbbbbbbbbb"},
-				{Control: "detach-direct-policy", Key: "all", Subject: name("carol"), User: true, Owner: name("carol@example.com"),
+				{
+					Control:  "deactivate-unused-access-key",
+					Key:      "key",
+					Subject:  name("alice"),
+					User:     true,
+					Owner:    name("owner@example.com"),
+					Title:    name("Access key was not used for 90 days"),
+					Severity: "medium",
+					Changes:  []change.Change{key},
+					Opened:   at(3),
+					Notified: at(3),
+					Due:      noon.Add(4 * day),
+					Entry:    "bbbbbbbbbb",
+				},
+				{Control: "detach-direct-policy", Key: "all", Subject: name("carol"), User: true, Owner: "carol@example.com",
 					Title: name("Inline policy gives all rights"), Severity: "critical", Changes: []change.Change{inline},
-					Opened: at(1), Notified: at(1), Due: noon.Add(-day / 2), Urgent: true, UrgentSince: noon.Add(-day / 2), Entry: "cccccccccc"},
-				{Control: "require-mfa", Key: "mfa", Subject: name("dan"), User: true, Title: name("No MFA"), Severity: "high", Opened: at(2)},
+					Opened: at(
+						1,
+					), Notified: at(1), Due: noon.Add(-day / 2), Urgent: true, UrgentSince: noon.Add(-day / 2), Entry: "cccccccccc"},
+				{
+					Control:  "require-mfa",
+					Key:      "mfa",
+					Subject:  name("dan"),
+					User:     true,
+					Title:    name("No MFA"),
+					Severity: "high",
+					Opened:   at(2),
+				},
 			},
 			Breakers: map[string]ledger.Breaker{"detach-direct-policy": {Tripped: at(1), Steps: make([]string, 10)}},
 			Runs:     []ledger.Run{{Control: "detach-direct-policy", Event: "Scheduled Event", Done: true, At: at(.3)}},
 		},
-		back:   map[string]ledger.Address{settings.Address(name("carol@example.com")): {Back: at(2), Until: noon.Add(day), Why: name("bounced")}},
+		back:   map[string]ledger.Address{"carol@example.com": {Back: at(2), Until: noon.Add(day), Why: name("bounced")}},
 		queues: []Queue{{"Failed", "us-east-1", 2}, {"Undelivered", "us-east-1", 0}},
 		lines: []doctor.Line{{Check: "trail", State: "ok", Text: name("records every region")},
 			{Check: "queues", State: "problem", Text: name("2 events in Failed"), Do: name("warder redrive")},
-			{Check: "mail", State: "not known", Text: name("may not read")}, {Check: "sweeps", State: "remark", Text: name("none yet")}},
+			{
+				Check: "mail",
+				State: "not known",
+				Text:  name("may not read"),
+			}, {Check: "sweeps", State: "remark", Text: name("none yet")}},
 		text: name("IAM user alice (AIDAALICE)") + "\nNow: it does not exist.\n",
-		undo: remediation.UndoAnswer{Undone: []remediation.Undone{{Action: "aaaaaaaaaa-1", Text: name("attached the policy to bob")}}},
+		undo: remediation.UndoAnswer{
+			Undone: []remediation.Undone{{Action: "aaaaaaaaaa-1", Text: name("attached the policy to bob")}},
+		},
 	}
-	hops := []drill.Hop{{Name: drill.Event, Seen: true, Seconds: .4, Total: .4}, {Name: drill.Rule, Seen: true, Seconds: 3.2, Total: 3.6},
-		{Name: drill.Function, Seen: true, Seconds: .3, Total: 3.9}, {Name: drill.Change, Seen: true, Seconds: 1.1, Total: 5},
-		{Name: drill.Notice, Note: name("no notice was seen")}}
-	a.drill = drill.Answer{ID: "drill1", Outcome: drill.Failed, Reason: name("a notice is missing"), Scenarios: []drill.Scenario{
-		{Name: "direct policy", Control: "detach-direct-policy", Outcome: drill.Failed, Reason: name("late"), Hops: hops, Did: "changed"},
-		{Name: "access key", Control: "deactivate-stale-access-key", Outcome: drill.Passed, Hops: hops[:3], Did: "changed"}}}
+	hops := []drill.Hop{
+		{Name: drill.Event, Seen: true, Seconds: .4, Total: .4},
+		{Name: drill.Rule, Seen: true, Seconds: 3.2, Total: 3.6},
+		{Name: drill.Function, Seen: true, Seconds: .3, Total: 3.9},
+		{Name: drill.Change, Seen: true, Seconds: 1.1, Total: 5},
+		{Name: drill.Notice, Note: name("no notice was seen")},
+	}
+	a.drill = drill.Answer{
+		ID:      "drill1",
+		Outcome: drill.Failed,
+		Reason:  name("a notice is missing"),
+		Scenarios: []drill.Scenario{
+			{
+				Name:    "direct policy",
+				Control: "detach-direct-policy",
+				Outcome: drill.Failed,
+				Reason:  name("late"),
+				Hops:    hops,
+				Did:     "changed",
+			},
+			{Name: "access key", Control: "deactivate-stale-access-key", Outcome: drill.Passed, Hops: hops[:3], Did: "changed"}},
+	}
 	return a
 }
 
@@ -194,8 +279,11 @@ func open(t *testing.T, a Account) *client {
 func unopened(t *testing.T, a Account) *client {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	s, err := New(Options{Account: a, Controls: controls, Language: "en", By: "kim", Who: "arn:aws:iam::111122223333:user/kim",
-		ID: "111122223333", Region: "us-east-1", Now: func() time.Time { return noon }}, server.Listener.Addr().String())
+	s, err := New(
+		Options{Account: a, Controls: controls, Language: "en", By: "kim", Who: "arn:aws:iam::111122223333:user/kim",
+			ID: "111122223333", Region: "us-east-1", Now: func() time.Time { return noon }},
+		server.Listener.Addr().String(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,8 +293,15 @@ func unopened(t *testing.T, a Account) *client {
 	return &client{t: t, s: s, url: server.URL}
 }
 
+// answered is what a server answered, beside the text.
+type answered struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
 // ask sends a request as it is told to. A form is one of the session's own page unless the headers say otherwise.
-func (c *client) ask(method, path string, form url.Values, headers map[string]string) (*http.Response, string) {
+func (c *client) ask(method, path string, form url.Values, headers map[string]string) (answered, string) {
 	c.t.Helper()
 	var body io.Reader
 	if form != nil {
@@ -240,7 +335,7 @@ func (c *client) ask(method, path string, form url.Values, headers map[string]st
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
 		c.t.Fatal(err)
 	}
-	return answer, string(text)
+	return answered{answer.StatusCode, answer.Status, answer.Header}, string(text)
 }
 
 // get gets a page that must be there.
@@ -269,7 +364,7 @@ func TestSession(t *testing.T) {
 	a := example("")
 	c := unopened(t, a)
 	token := strings.TrimPrefix(c.s.URL(), c.url)
-	status := func(method, path string, form url.Values, headers map[string]string, want int) *http.Response {
+	status := func(method, path string, form url.Values, headers map[string]string, want int) answered {
 		t.Helper()
 		answer, text := c.ask(method, path, form, headers)
 		if answer.StatusCode != want {
@@ -294,7 +389,13 @@ func TestSession(t *testing.T) {
 	status("HEAD", token, nil, nil, no)
 	status("GET", token, nil, map[string]string{"Sec-Purpose": "prefetch"}, no)
 	status("GET", token, nil, map[string]string{"Host": "evil.example"}, http.StatusMisdirectedRequest)
-	status("GET", token, nil, map[string]string{"Host": "localhost" + c.url[strings.LastIndex(c.url, ":"):]}, http.StatusMisdirectedRequest)
+	status(
+		"GET",
+		token,
+		nil,
+		map[string]string{"Host": "localhost" + c.url[strings.LastIndex(c.url, ":"):]},
+		http.StatusMisdirectedRequest,
+	)
 	status("GET", token, nil, map[string]string{"Origin": "http://evil.example"}, no)
 	entered := status("GET", token, nil, nil, http.StatusOK)
 	cookie := entered.Header.Get("Set-Cookie")
@@ -336,6 +437,8 @@ func TestAct_OnlyAsItWasShownAndConfirmed(t *testing.T) {
 		}
 		return f
 	}
+	const no = http.StatusForbidden
+	header := func(name, value string) map[string]string { return map[string]string{name: value} }
 	for what, try := range map[string]struct {
 		method  string
 		form    url.Values
@@ -347,11 +450,11 @@ func TestAct_OnlyAsItWasShownAndConfirmed(t *testing.T) {
 		"no CSRF token":                {"POST", form("csrf", ""), nil, http.StatusForbidden},
 		"another CSRF token":           {"POST", form("csrf", "x"), nil, http.StatusForbidden},
 		"no origin":                    {"POST", form(), map[string]string{"Origin": ""}, http.StatusForbidden},
-		"another origin":               {"POST", form(), map[string]string{"Origin": "http://127.0.0.1:1"}, http.StatusForbidden},
+		"another origin":               {"POST", form(), header("Origin", "http://127.0.0.1:1"), no},
 		"an origin that hides":         {"POST", form(), map[string]string{"Origin": "null"}, http.StatusForbidden},
-		"another host":                 {"POST", form(), map[string]string{"Host": "evil.example"}, http.StatusMisdirectedRequest},
+		"another host":                 {"POST", form(), header("Host", "evil.example"), http.StatusMisdirectedRequest},
 		"no session":                   {"POST", form(), map[string]string{"Cookie": ""}, http.StatusForbidden},
-		"a form that is no form":       {"POST", form(), map[string]string{"Content-Type": "text/plain"}, http.StatusForbidden},
+		"a form that is no form":       {"POST", form(), header("Content-Type", "text/plain"), no},
 		"no reason":                    {"POST", form("reason", " \u200b "), nil, http.StatusConflict},
 		"a reason that is too long":    {"POST", form("reason", strings.Repeat("x", 501)), nil, http.StatusConflict},
 		"a plan that nobody was shown": {"POST", form("plan", "x"), nil, http.StatusConflict},
@@ -365,9 +468,11 @@ func TestAct_OnlyAsItWasShownAndConfirmed(t *testing.T) {
 			t.Errorf("%s: %s, want %d", what, answer.Status, try.want)
 		}
 	}
-	for _, visited := range []string{"now", "timeline", "due", "subject?kind=user&name=alice", "health", "evidence", "confirm?act=halt",
+	for _, visited := range []string{
+		"now", "timeline", "due", "subject?kind=user&name=alice", "health", "evidence", "confirm?act=halt",
 		"confirm?act=resume", "confirm?act=redrive", "confirm?act=drill", "confirm?act=release&control=detach-direct-policy",
-		"confirm?act=report&month=2026-10&language=en"} {
+		"confirm?act=report&month=2026-10&language=en",
+	} {
 		c.get(visited)
 	}
 	if len(a.asked) > 0 {
@@ -434,7 +539,8 @@ func TestAct_Each(t *testing.T) {
 	c := open(t, example(""))
 	for _, page := range []string{"confirm?act=nothing", "confirm?act=undo&id=x%27", "confirm?act=release&control=undo",
 		"confirm?act=report&month=soon&language=en"} {
-		if answer, text := c.ask("GET", c.s.base+page, nil, nil); answer.StatusCode < 400 || strings.Contains(text, `name="plan"`) {
+		if answer, text := c.ask("GET", c.s.base+page, nil, nil); answer.StatusCode < 400 ||
+			strings.Contains(text, `name="plan"`) {
 			t.Errorf("%s: %s", page, answer.Status)
 		}
 	}
@@ -457,8 +563,9 @@ func TestDownload_OpensNothing(t *testing.T) {
 func TestPages_WhatCannotBeReadIsNotKnown(t *testing.T) {
 	a := &fakeAccount{err: errors.New("access denied")}
 	text := open(t, a).get("now")
-	if strings.Contains(text, "Warder is not halted") || !strings.Contains(text, "Nobody knows whether Warder is halted") ||
-		strings.Contains(text, "None.") || strings.Count(text, "access denied") < 3 {
+	if strings.Contains(text, "is not halted") || !strings.Contains(text, "Nobody knows whether Warder is halted") ||
+		strings.Contains(text, "None.") ||
+		strings.Count(text, "access denied") < 3 {
 		t.Errorf("the page:\n%s", text)
 	}
 	if text := open(t, a).get("due"); strings.Contains(text, "Nothing is due") {
@@ -468,8 +575,11 @@ func TestPages_WhatCannotBeReadIsNotKnown(t *testing.T) {
 
 func TestPages_ShowNoDocumentAndNoWholeKey(t *testing.T) {
 	c := open(t, example(""))
-	for _, page := range []string{"now", "timeline", "timeline?q=AKIAIOSFODNN7EXAMPLE", "due", "incident?id=bbbbbbbbbb", "incident?id=cccccccccc-1",
-		"subject?kind=key&name=AKIAIOSFODNN7EXAMPLE", "confirm?act=release&control=detach-direct-policy", "confirm?act=undo&id=aaaaaaaaaa-1"} {
+	for _, page := range []string{
+		"now", "timeline", "timeline?q=AKIAIOSFODNN7EXAMPLE", "due", "incident?id=bbbbbbbbbb", "incident?id=cccccccccc-1",
+		"subject?kind=key&name=AKIAIOSFODNN7EXAMPLE", "confirm?act=release&control=detach-direct-policy",
+		"confirm?act=undo&id=aaaaaaaaaa-1",
+	} {
 		text := c.get(page)
 		for _, secret := range []string{"AKIAIOSFODNN7EXAMPLE", "secretthing", strings.TrimPrefix(c.cookie, cookie+"=")} {
 			if strings.Contains(text, secret) {
@@ -483,7 +593,7 @@ func TestTimeline(t *testing.T) {
 	c := open(t, example(""))
 	row := regexp.MustCompile(`href="incident\?id=([a-z]+)"`)
 	for query, want := range map[string]string{
-		"":                              "aaaaaaaaaa dddddddddd cccccccccc bbbbbbbbbb eeeeeeeeee", // an undo is part of its incident
+		"":                              "aaaaaaaaaa dddddddddd cccccccccc bbbbbbbbbb eeeeeeeeee",
 		"q=BOB+detach":                  "aaaaaaaaaa",
 		"q=ffffffffff":                  "eeeeeeeeee",
 		"q=AdministratorAccess":         "aaaaaaaaaa",
@@ -509,7 +619,9 @@ func TestTimeline(t *testing.T) {
 func TestIncident_Undo(t *testing.T) {
 	c := open(t, example(""))
 	undo := regexp.MustCompile(`act=undo&amp;id=([a-z0-9-]+)"`)
-	for id, want := range map[string]string{"aaaaaaaaaa-1": "aaaaaaaaaa-1", "bbbbbbbbbb": "", "cccccccccc": "", "eeeeeeeeee": "ffffffffff-1"} {
+	for id, want := range map[string]string{
+		"aaaaaaaaaa-1": "aaaaaaaaaa-1", "bbbbbbbbbb": "", "cccccccccc": "", "eeeeeeeeee": "ffffffffff-1",
+	} {
 		var got []string
 		for _, match := range undo.FindAllStringSubmatch(c.get("incident?id="+id), -1) {
 			got = append(got, match[1])
@@ -544,7 +656,10 @@ func many(n int) *fakeAccount {
 
 func BenchmarkTimeline_10000Entries(b *testing.B) {
 	a := many(10_000)
-	s, err := New(Options{Account: a, Controls: controls, Language: "en", Now: func() time.Time { return noon }}, "127.0.0.1:1")
+	s, err := New(
+		Options{Account: a, Controls: controls, Language: "en", Now: func() time.Time { return noon }},
+		"127.0.0.1:1",
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -85,7 +85,10 @@ func (s *Server) look(ctx context.Context) *snapshot {
 			read.due = append(read.due, c)
 		}
 	}
-	slices.SortStableFunc(read.due, func(a, b ledger.Case) int { return cmp.Or(sooner(a.Due, b.Due), sooner(a.Opened, b.Opened)) })
+	slices.SortStableFunc(
+		read.due,
+		func(a, b ledger.Case) int { return cmp.Or(sooner(a.Due, b.Due), sooner(a.Opened, b.Opened)) },
+	)
 	asked := map[string]bool{}
 	for _, c := range read.due {
 		address := settings.Address(c.Owner)
@@ -225,7 +228,9 @@ func (i *incident) settle(ended map[[2]string]ledger.Case) {
 		if control.Severity(e.Severity).Rank() > control.Severity(i.First.Severity).Rank() {
 			i.First = e
 		}
-		for _, part := range []string{e.ID, e.Control, e.Subject, e.UserID, e.Owner, e.Title, e.Heading, e.Text, e.Actor, e.Run} {
+		for _, part := range []string{
+			e.ID, e.Control, e.Subject, e.UserID, e.Owner, e.Title, e.Heading, e.Text, e.Actor, e.Run,
+		} {
 			text.WriteString(part + "\n")
 		}
 		undo := e.Control == remediation.UndoControl

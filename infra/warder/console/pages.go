@@ -202,7 +202,8 @@ func (l list) matches(i *incident, words []string) bool {
 			return false
 		}
 	}
-	return (l.Control == "" || slices.ContainsFunc(i.Entries, func(e *ledger.Entry) bool { return e.Control == l.Control })) &&
+	of := func(e *ledger.Entry) bool { return e.Control == l.Control }
+	return (l.Control == "" || slices.ContainsFunc(i.Entries, of)) &&
 		(l.Severity == "" || i.First.Severity == l.Severity) &&
 		(l.State == "" || string(i.State) == l.State || l.State == "open" && i.State.Open())
 }
@@ -376,8 +377,11 @@ func (i *incident) about(kind, name string) bool {
 			}
 		}
 		// Of what is no user the ledger has the ARN, or the name in its texts.
-		if kind != "user" && kind != "id" && (strings.HasSuffix(e.Subject, "/"+name) || strings.HasSuffix(e.Subject, ":"+name) ||
-			slices.ContainsFunc(e.Facts, func(f notice.Fact) bool { return f.Value == name || strings.HasSuffix(f.Value, "/"+name) })) {
+		is := func(text string) bool {
+			return text == name || strings.HasSuffix(text, "/"+name) || strings.HasSuffix(text, ":"+name)
+		}
+		if kind != "user" && kind != "id" && (is(e.Subject) ||
+			slices.ContainsFunc(e.Facts, func(f notice.Fact) bool { return is(f.Value) })) {
 			return true
 		}
 	}

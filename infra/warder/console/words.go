@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/infra/warder/doctor"
@@ -59,7 +58,6 @@ func words(l settings.Language) template.FuncMap {
 		},
 		"status":   func(s ledger.Status) string { return in(i18n.Or(statuses[s], i18n.Literal(string(s)))) },
 		"sent":     func(k notice.Kind) string { return in(i18n.Or(notices[k], i18n.Literal(string(k)))) },
-		"lines":    func(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") },
 		"fixed":    func(f float64) string { return fmt.Sprintf("%.2f", f) },
 		"to":       to,
 		"add":      func(a, b int) int { return a + b },

@@ -55,7 +55,8 @@ func found(t *testing.T) map[string]bool {
 			texts[text] = true
 		}
 	}
-	for _, word := range []string{"ok", "problem", "not known", "remark", "event", "rule", "function", "change", "notice"} {
+	for _, word := range []string{"ok", "problem", "not known", "remark", "event", "rule", "function", "change",
+		"notice"} {
 		texts[word] = true // of the doctor and of drills
 	}
 	return texts

@@ -16,10 +16,20 @@ import (
 	"github.com/warder-aws/warder/infra/local/project"
 )
 
-// Look is a page to look at.
+// Look is a page to look at: a file, or what a server on 127.0.0.1 has under a path, see [SeeServed].
 type Look struct {
 	File    string   `json:"file"`
+	Name    string   `json:"name,omitempty"` // of the page; empty: that of the file
+	Path    string   `json:"path,omitempty"`
+	Keys    []Key    `json:"keys,omitempty"` // that are pressed first, in order
 	Windows []Window `json:"windows"`
+}
+
+// Key is a key that is pressed, and what it leads to, which is waited for.
+type Key struct {
+	Press string `json:"press"`
+	Page  string `json:"page,omitempty"`  // the end of the path of another page
+	Focus string `json:"focus,omitempty"` // CSS selector of what has the focus then
 }
 
 // Window is how a page is looked at.
@@ -69,11 +79,17 @@ type Image struct {
 // See looks at each page in each of its windows. pictures names a folder for a picture of each; without
 // one, none is taken.
 func See(ctx context.Context, looks []Look, pictures string) ([]Seen, error) {
+	return SeeServed(ctx, "", looks, pictures)
+}
+
+// SeeServed looks at pages of a server on 127.0.0.1, which may load what is its own. enter is the address to open
+// first: the page that it leads to is beside those of the looks.
+func SeeServed(ctx context.Context, enter string, looks []Look, pictures string) ([]Seen, error) {
 	root, err := project.Find()
 	if err != nil {
 		return nil, err
 	}
-	job, err := json.Marshal(map[string]any{"looks": looks, "pictures": pictures})
+	job, err := json.Marshal(map[string]any{"enter": enter, "looks": looks, "pictures": pictures})
 	if err != nil {
 		return nil, fmt.Errorf("encode pages: %w", err)
 	}

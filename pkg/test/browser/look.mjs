@@ -2,7 +2,8 @@
 // standard input and prints what it saw of each page at each width.
 //
 // The browser can reach nothing: every name it could look up is refused, and every request beside
-// that of the page itself is counted and cut off.
+// that of the page itself is counted and cut off. Pages of a server on 127.0.0.1, which "enter" names, may load what
+// is the server's own.
 import { mkdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
@@ -33,7 +34,7 @@ try {
     protocolTimeout: patience,
     executablePath: await chromium.executablePath(),
     headless: 'shell',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none', '--host-resolver-rules=MAP * ~NOTFOUND'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none', '--host-resolver-rules=MAP * ~NOTFOUND' + (job.enter ? ', EXCLUDE 127.0.0.1' : '')],
   })
 } catch (error) {
   const missing = /error while loading shared libraries: (\S+)/.exec(error.message)
@@ -47,19 +48,29 @@ try {
 
 const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8')
 
-async function look(file, { name, width, height, dark, print, audit }) {
+let own, base
+if (job.enter) {
   const page = await browser.newPage()
-  const seen = { page: path.basename(file), width: name, console: [], requests: [], dialogs: [] }
+  await page.goto(job.enter, { timeout: patience })
+  await page.waitForFunction(path => location.pathname !== path, { timeout: patience }, new URL(job.enter).pathname)
+  own = new URL(job.enter).origin + '/'
+  base = new URL('.', page.url()).href
+  await page.close()
+}
+
+async function look({ file, name: title, path: served, keys }, { name, width, height, dark, print, audit }) {
+  const page = await browser.newPage()
+  const seen = { page: title || path.basename(file), width: name, console: [], requests: [], dialogs: [] }
   page.on('console', message => seen.console.push(`${message.type()}: ${message.text()}`))
   page.on('pageerror', error => seen.console.push(`error: ${error.message}`))
   page.on('dialog', dialog => {
     seen.dialogs.push(dialog.message())
     dialog.dismiss()
   })
-  const address = pathToFileURL(file).href
+  const address = served ? base + served : pathToFileURL(file).href
   await page.setRequestInterception(true)
   page.on('request', request => {
-    if (request.url() === address) return request.continue()
+    if (request.url() === address || (own && request.url().startsWith(own))) return request.continue()
     seen.requests.push(request.url())
     request.abort()
   })
@@ -72,6 +83,15 @@ async function look(file, { name, width, height, dark, print, audit }) {
     }
   }, fonts)
   await page.goto(address, { waitUntil: 'load', timeout: patience })
+  for (const { press, page: to, focus } of keys ?? []) {
+    await page.keyboard.press(press)
+    await page.waitForFunction(
+      (to, focus) => document.readyState === 'complete' && (!to || location.pathname.endsWith('/' + to)) && (!focus || document.activeElement?.matches(focus)),
+      { timeout: patience },
+      to,
+      focus,
+    )
+  }
   Object.assign(
     seen,
     await page.evaluate(() => {
@@ -126,7 +146,7 @@ async function look(file, { name, width, height, dark, print, audit }) {
     seen.pages = [...pdf.matchAll(/\/Type\s*\/Page\b(?!s)/g)].length
   }
   if (job.pictures) {
-    const picture = path.join(job.pictures, `${path.basename(file, '.html')}-${name}.png`)
+    const picture = path.join(job.pictures, `${title || path.basename(file, '.html')}-${name}.png`)
     await page.screenshot({ path: picture, fullPage: true, captureBeyondViewport: true })
   }
   await page.close()
@@ -134,6 +154,6 @@ async function look(file, { name, width, height, dark, print, audit }) {
 }
 
 const all = []
-for (const { file, windows } of job.looks) for (const window of windows) all.push(await look(file, window))
+for (const one of job.looks) for (const window of one.windows) all.push(await look(one, window))
 await browser.close()
 process.stdout.write(JSON.stringify(all))
