@@ -19,6 +19,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/infra/warder/console"
 	"github.com/warder-aws/warder/infra/warder/doctor"
+	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/i18n"
@@ -75,6 +76,10 @@ table warder; doctor needs what it says.`,
 			if set, err := s.readSettings(ctx); err == nil { // else what needs them says so
 				if language == "" {
 					o.Language = set.Notify.Language
+				}
+				o.Modes = map[string]control.Mode{}
+				for id, c := range set.Controls {
+					o.Modes[id] = c.Mode
 				}
 				if err := i18n.SetZone(set.Timezone); err != nil {
 					return err
@@ -182,6 +187,12 @@ func (c served) Release(
 	ctx context.Context, id string, q remediation.ReleaseRequest,
 ) (remediation.ReleaseAnswer, error) {
 	return ask[remediation.ReleaseAnswer](ctx, c.s, id, signed{map[string]any{"release": q}})
+}
+
+func (c served) Exempt(ctx context.Context, q remediation.ExemptRequest) (remediation.ExemptAnswer, error) {
+	answer, err := ask[struct{ Exempt remediation.ExemptAnswer }](ctx, c.s, settings.Asked,
+		signed{map[string]any{"exempt": q}})
+	return answer.Exempt, err
 }
 
 func (c served) Redrive(ctx context.Context) (sent, left int, lines []string, err error) {

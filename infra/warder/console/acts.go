@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -66,6 +67,7 @@ func (q *request) confirm() {
 	build := map[string]func() (plan, error){
 		"undo": q.planUndo, "halt": q.planHalt, "resume": q.planResume, "release": q.planRelease,
 		"redrive": q.planRedrive, "drill": q.planDrill, "report": q.planReport,
+		"exempt": q.planExempt, "approve": q.planAnswer, "revoke": q.planAnswer,
 	}[asked.Get("act")]
 	if build == nil {
 		q.refuse(http.StatusNotFound, i18n.T("There is no such act."))
@@ -278,6 +280,62 @@ func (q *request) planRelease() (plan, error) {
 		return outcome{[]string{answer.Text}, true}
 	}
 	return p, nil
+}
+
+// planExempt exempts the user of a case from its control. A user's unique id is asked for rather than a name, which
+// somebody else may have by then.
+func (q *request) planExempt() (plan, error) {
+	asked, until := q.URL.Query(), q.URL.Query().Get("until")
+	i := slices.IndexFunc(q.look().due, func(c ledger.Case) bool {
+		return c.User && c.Control == asked.Get("control") && c.Key == asked.Get("case")
+	})
+	if _, err := time.Parse(time.DateOnly, until); err != nil || i < 0 {
+		return plan{}, i18n.Fault{Text: i18n.T("That is no case that is open, or no day until when.")}
+	}
+	c := q.look().due[i]
+	return q.exempting(i18n.T("Exempt %s", c.Subject), i18n.T("Exempt"), true, remediation.ExemptRequest{
+		Users: []string{cmp.Or(c.UserID, c.Subject)}, Controls: []string{c.Control}, Until: until, By: q.s.By,
+	}, i18n.T("%s changes nothing about %s up to %s. Where the settings ask for it, a second person has to confirm.",
+		c.Control, c.Subject, until))
+}
+
+// planAnswer confirms or ends an exemption that somebody asked for.
+func (q *request) planAnswer() (plan, error) {
+	id, revoke := q.URL.Query().Get("id"), q.URL.Query().Get("act") == "revoke"
+	known, err := q.s.Account.Exempt(q.Context(), remediation.ExemptRequest{List: true})
+	if err != nil {
+		return plan{}, err
+	}
+	i := slices.IndexFunc(known.Exemptions, func(e remediation.AskedExemption) bool { return e.ID == id })
+	if i < 0 {
+		return plan{}, i18n.Fault{Text: i18n.T("There is no such exemption.")}
+	}
+	e := known.Exemptions[i]
+	what := i18n.T("%s, from %s, until %s, asked for by %s: %s", strings.Join(e.Users, ", "),
+		strings.Join(e.Controls, ", "), e.Until, e.By, e.Reason)
+	if revoke {
+		return q.exempting(i18n.T("Revoke the exemption %s", id), i18n.T("Revoke"), true,
+			remediation.ExemptRequest{Revoke: id, By: q.s.By}, what)
+	}
+	return q.exempting(i18n.T("Confirm the exemption %s", id), i18n.T("Confirm"), false,
+		remediation.ExemptRequest{Approve: id, By: q.s.By}, what)
+}
+
+func (q *request) exempting(
+	title, button i18n.Message, reason bool, asked remediation.ExemptRequest, what i18n.Message,
+) (plan, error) {
+	account := q.s.Account
+	return plan{
+		Title: q.say(title), Button: q.say(button), What: []string{q.say(what)}, Reason: reason, Back: "due",
+		do: func(ctx context.Context, reason string) outcome {
+			asked.Reason = reason
+			answer, err := account.Exempt(ctx, asked)
+			if err != nil {
+				return failure(err)
+			}
+			return outcome{[]string{answer.Text}, true}
+		},
+	}, nil
 }
 
 func (q *request) planRedrive() (plan, error) {

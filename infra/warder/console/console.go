@@ -54,6 +54,7 @@ type Account interface {
 	Undo(ctx context.Context, q remediation.UndoRequest) (remediation.UndoAnswer, error)
 	SetHalt(ctx context.Context, halt bool, q remediation.HaltRequest) (remediation.HaltAnswer, error)
 	Release(ctx context.Context, control string, q remediation.ReleaseRequest) (remediation.ReleaseAnswer, error)
+	Exempt(ctx context.Context, q remediation.ExemptRequest) (remediation.ExemptAnswer, error)
 	Redrive(ctx context.Context) (sent, left int, lines []string, err error)
 	Drill(ctx context.Context, q drill.Request) (drill.Answer, error)
 	Report(ctx context.Context, month, language string) (Evidence, error)
@@ -80,7 +81,8 @@ type File struct {
 // Options are what a console is made with.
 type Options struct {
 	Account  Account
-	Controls []control.Control // and tools
+	Controls []control.Control       // and tools
+	Modes    map[string]control.Mode // of controls, as far as they are known
 	Language settings.Language
 	By       string // for whom is asked, as whoever asks says
 	Who      string // ARN of whose the credentials are

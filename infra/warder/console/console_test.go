@@ -40,6 +40,7 @@ type fakeAccount struct {
 	text     string // that explain answers
 	undo     remediation.UndoAnswer
 	drill    drill.Answer
+	exempt   []remediation.AskedExemption
 	wait     chan struct{} // an undo waits for it, if it is there
 
 	mu    sync.Mutex
@@ -85,6 +86,13 @@ func (a *fakeAccount) Release(
 ) (remediation.ReleaseAnswer, error) {
 	a.did("release %s: %s", id, q.Reason)
 	return remediation.ReleaseAnswer{Released: true, Text: "released"}, a.err
+}
+
+func (a *fakeAccount) Exempt(_ context.Context, q remediation.ExemptRequest) (remediation.ExemptAnswer, error) {
+	if !q.List {
+		a.did("exempt %q %q %s%s%s by %s: %s", q.Users, q.Controls, q.Until, q.Approve, q.Revoke, q.By, q.Reason)
+	}
+	return remediation.ExemptAnswer{Text: "exempted", Exemptions: a.exempt}, a.err
 }
 
 func (a *fakeAccount) Redrive(context.Context) (sent, left int, lines []string, err error) {
@@ -182,9 +190,9 @@ func example(text string) *fakeAccount {
 			Entries: []ledger.Entry{undone, undo, pending, held, alert, applied},
 			Cases: []ledger.Case{
 				{
-					Control:  "deactivate-unused-access-key",
-					Key:      "key",
-					Subject:  name("alice"),
+					Control: "deactivate-unused-access-key",
+					Key:     "key",
+					Subject: name("alice"), UserID: "AIDAALICE",
 					User:     true,
 					Owner:    name("owner@example.com"),
 					Title:    name("Access key was not used for 90 days"),
@@ -233,6 +241,13 @@ func example(text string) *fakeAccount {
 		{Name: drill.Function, Seen: true, Seconds: .3, Total: 3.9},
 		{Name: drill.Change, Seen: true, Seconds: 1.1, Total: 5},
 		{Name: drill.Notice, Note: name("no notice was seen")},
+	}
+	a.exempt = []remediation.AskedExemption{
+		{ID: "gggggggggg", Users: []string{name("erin")}, Controls: []string{"require-mfa"}, Until: "2026-12-31",
+			By: name("lee"), Reason: name("a migration"), State: remediation.ExemptPending},
+		{ID: "hhhhhhhhhh", Users: []string{name("finn")}, Controls: []string{"all"}, Until: "2026-12-10", By: name("lee"),
+			Second: name("kim"), Reason: name("a robot"), State: remediation.ExemptInForce},
+		{ID: "iiiiiiiiii", Users: []string{name("gone")}, State: remediation.ExemptOver},
 	}
 	a.drill = drill.Answer{
 		ID:      "drill1",
@@ -525,6 +540,10 @@ func TestAct_Each(t *testing.T) {
 		"confirm?act=drill&minutes=3":                      "drill of 3 minutes",
 		"confirm?act=drill&minutes=99":                     "drill of 10 minutes",
 		"confirm?act=report&month=2026-10&language=ko":     "report 2026-10 ko",
+		"confirm?act=exempt&control=deactivate-unused-access-key&case=key&until=2026-12-24": `exempt ["AIDAALICE"] ` +
+			`["deactivate-unused-access-key"] 2026-12-24 by kim: why`,
+		"confirm?act=approve&id=gggggggggg": "exempt [] [] gggggggggg by kim: why",
+		"confirm?act=revoke&id=hhhhhhhhhh":  "exempt [] [] hhhhhhhhhh by kim: why",
 	} {
 		a := example("")
 		c := open(t, a)
@@ -538,7 +557,9 @@ func TestAct_Each(t *testing.T) {
 	}
 	c := open(t, example(""))
 	for _, page := range []string{"confirm?act=nothing", "confirm?act=undo&id=x%27", "confirm?act=release&control=undo",
-		"confirm?act=report&month=soon&language=en"} {
+		"confirm?act=report&month=soon&language=en",
+		"confirm?act=exempt&control=require-mfa&case=none&until=2026-12-24",
+		"confirm?act=exempt&control=deactivate-unused-access-key&case=key&until=soon", "confirm?act=approve&id=none"} {
 		if answer, text := c.ask("GET", c.s.base+page, nil, nil); answer.StatusCode < 400 ||
 			strings.Contains(text, `name="plan"`) {
 			t.Errorf("%s: %s", page, answer.Status)

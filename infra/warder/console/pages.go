@@ -11,6 +11,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/doctor"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/drill"
+	"github.com/warder-aws/warder/pkg/exemption"
 	"github.com/warder-aws/warder/pkg/explain"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
@@ -64,6 +65,11 @@ func (q *request) unreached(read *snapshot) (all []unreached) {
 		}
 		all[i].Cases++
 	}
+	for _, e := range read.contents.Entries { // a control says that it changes nothing, because nobody can be notified
+		if e.Guard == ledger.Unreached && read.at.Sub(e.At) < late {
+			all = append(all, unreached{Owner: cmp.Or(e.Owner, e.Control), Why: e.Text})
+		}
+	}
 	return all
 }
 
@@ -90,15 +96,19 @@ type swept struct {
 const late = 26 * time.Hour
 
 func (q *request) swept(read *snapshot) (all []swept) {
-	last := map[string]time.Time{}
+	last, begun := map[string]time.Time{}, read.at
 	for _, run := range read.contents.Runs {
+		if run.At.Before(begun) {
+			begun = run.At
+		}
 		if run.Done && run.Event == "Scheduled Event" && run.At.After(last[run.Control]) {
 			last[run.Control] = run.At
 		}
 	}
 	for _, c := range q.s.Controls {
-		if !c.Tool && c.Schedule != "" {
-			all = append(all, swept{c, last[c.ID], read.at.Sub(last[c.ID]) > late})
+		if at := last[c.ID]; !c.Tool && c.Schedule != "" && q.s.Modes[c.ID] != control.Off {
+			// Before there was time for a first one, it is not late.
+			all = append(all, swept{c, at, read.at.Sub(at) > late && read.at.Sub(begun) > late})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b swept) int { return a.At.Compare(b.At) })
@@ -253,11 +263,27 @@ const calendarDays = 5 * 7
 func (q *request) due() {
 	read := q.look()
 	data := struct {
-		Err   string
-		Weeks [][]dueDay
-		Days  []dueDay // those with something
-		Halt  bool
-	}{Err: unread(read.err), Halt: read.halt.Halted || read.haltErr != nil}
+		Err        string
+		Weeks      [][]dueDay
+		Days       []dueDay // those with something
+		Halt       bool
+		Exemptions []remediation.AskedExemption // those that are in force, or wait
+		ExemptErr  string
+		First      string // day until which somebody may be exempted, as a form has it
+		Last       string // likewise
+	}{
+		Err: unread(read.err), Halt: read.halt.Halted || read.haltErr != nil,
+		First: read.at.UTC().Format(
+			time.DateOnly,
+		), Last: read.at.UTC().AddDate(0, 0, exemption.MaxDays).Format(time.DateOnly),
+	}
+	asked, err := q.s.Account.Exempt(q.Context(), remediation.ExemptRequest{List: true})
+	data.ExemptErr = unread(err)
+	for _, e := range asked.Exemptions {
+		if e.State == remediation.ExemptPending || e.State == remediation.ExemptInForce {
+			data.Exemptions = append(data.Exemptions, e)
+		}
+	}
 	byDay := map[string][]dueCase{}
 	var order []string
 	for _, c := range read.due {
