@@ -380,7 +380,7 @@ func (q *request) planDrill() (plan, error) {
 			s.drilled = &answer
 			s.mu.Unlock()
 			o := outcome{
-				[]string{q.say(i18n.T("Drill %s: %s", answer.ID, string(answer.Outcome)))},
+				[]string{q.say(i18n.T("Drill %s: %s", answer.ID, i18n.Lookup(string(answer.Outcome))))},
 				answer.Outcome != drill.Failed,
 			}
 			if answer.Reason != "" {
