@@ -97,6 +97,9 @@ func (h *Hub) runs(c control.Control, fails awsiam.PolicyStatement) []awsiam.Pol
 		may(h.Topic.TopicArn(), "sns:Publish"),
 		fails,
 	}
+	if orders := h.props.Settings.Orders; orders != "" && c.Acts() {
+		statements = append(statements, allow([]string{"ssm:GetParameter"}, []string{orders}, nil))
+	}
 	if h.Key != nil {
 		statements = append(statements, allow([]string{"kms:Decrypt", "kms:GenerateDataKey"},
 			[]string{*h.Key.KeyArn()}, conditionMap{"StringEquals": {viaService: viaSNS(*h.Region())}}))

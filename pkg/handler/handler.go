@@ -28,6 +28,8 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/orders"
+	"github.com/warder-aws/warder/pkg/parameter"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -178,10 +180,12 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 	}
 	table := ledger.Dynamo{API: dynamodb.NewFromConfig(cfg), Name: set.Table}
 	secret := &ledger.Envelope{Table: table, KMS: ledger.NewKMS(cfg), Name: set.LedgerKey}
+	book := ledger.New(&ledger.Sealed{Unsealed: table, Keys: secret}).WithHolds(set.HoldDays)
 	handle, err := build(&remediation.Runner{
 		Control:  c,
 		Settings: set,
-		Ledger:   ledger.New(&ledger.Sealed{Unsealed: table, Keys: secret}).WithHolds(set.HoldDays),
+		Ledger:   book,
+		Orders:   ordersOf(set, cfg, book),
 		// The topic may be one of another account, in another region.
 		Topic: notice.Topic{
 			API: sns.NewFromConfig(cfg, func(o *sns.Options) { o.Region = topic.Region }), ARN: set.Topic,
@@ -203,6 +207,16 @@ func setUp(description []byte, build builder, log *slog.Logger) (handler, error)
 		}
 		return handle(ctx, by, request)
 	}, nil
+}
+
+// ordersOf is what reads the organization's orders; nil if it gives none.
+func ordersOf(set settings.Function, cfg aws.Config, memory orders.Memory) remediation.Orders {
+	parsed, err := arn.Parse(set.Orders)
+	if err != nil {
+		return nil // it is empty: settings have ARNs alone
+	}
+	cfg.Region = parsed.Region
+	return orders.Reader{Store: parameter.New(cfg), Memory: memory, Name: set.Orders}
 }
 
 // open returns what a function is asked for, and a context that has who asks if that is signed. A request that is

@@ -228,6 +228,8 @@ const (
 	heartbeats = "heartbeat#"
 	asked      = "asked#"
 	exempted   = "exempt#"
+
+	ordersPartition = "orders#"
 )
 
 // key is that of an item, as short as DynamoDB takes it.

@@ -1,4 +1,4 @@
-// Package parameter reads parameters of Systems Manager's Parameter Store. It sets none.
+// Package parameter reads and sets parameters of Systems Manager's Parameter Store.
 package parameter
 
 import (
@@ -30,4 +30,17 @@ type GetParameterOutput struct {
 // GetParameter reads a parameter.
 func (s Store) GetParameter(ctx context.Context, in *GetParameterInput) (*GetParameterOutput, error) {
 	return awsjson.Call[GetParameterOutput](ctx, s.client, "GetParameter", in)
+}
+
+// PutParameterInput is a parameter and its new value.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+type PutParameterInput struct {
+	Name, Value, Type, Tier, Description string
+	Overwrite                            bool
+}
+
+// PutParameter sets a parameter, which is there afterwards if it was not.
+func (s Store) PutParameter(ctx context.Context, in *PutParameterInput) error {
+	_, err := awsjson.Call[struct{}](ctx, s.client, "PutParameter", in)
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/orders"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -92,8 +93,13 @@ func assessMode(_ Finding, x facts) decision { return stop(x.observing(), suppre
 
 func (x facts) observing() bool { return x.settings.Mode != control.Enforce }
 
+// assessHalt holds what the switch of the account stops, and what the organization does not want now.
 func assessHalt(_ Finding, x facts) decision {
-	return stop(x.ledger.state.Halt.Halted, hold, HaltReason(x.ledger.state.Halt))
+	if x.ledger.state.Halt.Halted {
+		return decision{answer: hold, why: HaltReason(x.ledger.state.Halt)}
+	}
+	why := x.ledger.orders.Forbid(x.control, x.now)
+	return stop(!why.Empty(), hold, why)
 }
 
 // assessExistence suppresses what is about a user or a resource that does not exist any more, and what was
@@ -310,6 +316,7 @@ type ledgerFacts struct {
 	recent  [][]ledger.RecentChange // what others than each step did to the same in the last day
 	actor   string                  // who made the changes necessary, if the event says so
 	within  bool                    // the changes are within the blast radius
+	orders  orders.Orders           // of the organization
 	reached bool                    // the owner, or somebody else who is responsible, can receive a notice
 	back    time.Time               // when mail to the owner last came back; zero if none did
 	// happened is when the event came about.

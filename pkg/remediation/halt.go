@@ -138,10 +138,10 @@ func (r Switch) setHalt(
 // notifyUnproven alerts about a halt that the run met and of which nothing proves who made it: once a week as long as
 // it lasts.
 func (r *reader) notifyUnproven(ctx context.Context) error {
-	if r.halt == nil || r.halt.Unproven == "" {
+	if r.switches.halt == nil || r.switches.halt.Unproven == "" {
 		return nil
 	}
-	h := *r.halt
+	h := *r.switches.halt
 	key := OnceKey("halt", h.Unproven, h.Claim, h.Since)
 	first, err := r.Ledger.Once(ctx, key, r.record.Key, r.now, r.now.Add(Weekly))
 	if err != nil || !first {

@@ -11,6 +11,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/orders"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -27,7 +28,13 @@ type reader struct {
 	firstKeys  map[string]string                    // the access keys that go in this run, by their users
 	taggings   map[string]map[string]ledger.Tagging // who gave users their tags, by the users' unique ids
 	addresses  map[string]ledger.Address            // those that were read in this run
-	halt       *ledger.Halt                         // as it was read last; nil if it was not
+	switches   switches
+}
+
+// switches are what stops every change, as they were read last; nil if they were not.
+type switches struct {
+	halt   *ledger.Halt
+	orders *orders.Orders
 }
 
 var errUnseen = errors.New("AWS does not show it")
@@ -52,6 +59,9 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 	case guardState:
 		if err = r.guardState(ctx, f, x); err != nil {
 			return unreadable(i18n.T("the ledger of %q cannot be read", entry.Subject))
+		}
+		if x.stage == applying {
+			x.ledger.orders, err = r.ordered(ctx)
 		}
 	case recentChanges:
 		for i, step := range entry.Steps {
@@ -176,6 +186,21 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 	return nil
 }
 
+// ordered are the organization's orders: one read for all that a run changes.
+func (r *reader) ordered(ctx context.Context) (orders.Orders, error) {
+	if r.Orders == nil {
+		return orders.Orders{}, nil
+	}
+	if r.switches.orders == nil {
+		read, err := r.Orders.Read(ctx, r.Now())
+		if err != nil {
+			return orders.Orders{}, i18n.Fault{Text: i18n.T("what the organization orders cannot be read"), Err: err}
+		}
+		r.switches.orders = &read
+	}
+	return *r.switches.orders, nil
+}
+
 // prefetch reads the holds on all that was found, in a call for each hundred; what fails is read one by one.
 func (r *reader) prefetch(ctx context.Context, findings []located) {
 	var changes []change.Change
@@ -228,7 +253,7 @@ func (r *reader) takeShare(ctx context.Context, entry *ledger.Entry, b *ledger.B
 
 // readHalt reads the halt switch, unless the guards have.
 func (r *reader) readHalt(ctx context.Context) error {
-	if r.halt != nil {
+	if r.switches.halt != nil {
 		return nil
 	}
 	h, err := r.Ledger.Halt(ctx)
@@ -240,7 +265,7 @@ func (r *reader) readHalt(ctx context.Context) error {
 
 // keepHalt keeps what the halt switch is, and measures for how long it has been on.
 func (r *reader) keepHalt(h ledger.Halt) {
-	r.halt = &h
+	r.switches.halt = &h
 	switch {
 	case h.Unproven != "": // nobody knows since when: it counts as long
 		r.report.Metrics.Set(metric.HaltedHours, unknownHours)

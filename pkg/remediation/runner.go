@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
+	"github.com/warder-aws/warder/pkg/orders"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -47,7 +48,13 @@ type Runner struct {
 	Ledger   *ledger.Ledger
 	Topic    Publisher
 	Owners   Owners
+	Orders   Orders // of the organization; nil if it gives none
 	Environment
+}
+
+// Orders are what the organization orders its accounts to do less of. An error means that it is not known.
+type Orders interface {
+	Read(ctx context.Context, now time.Time) (orders.Orders, error)
 }
 
 // Environment is what a runner runs in.

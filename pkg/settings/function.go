@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/strictjson"
@@ -27,6 +29,7 @@ type Function struct {
 	Parameters      json.RawMessage `json:"parameters"` // JSON object, see Parameters
 	AllowedNetworks []netip.Prefix  `json:"allowedNetworks,omitempty"`
 	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
+	Orders          string          `json:"orders,omitempty"`  // ARN of the parameter that the organization orders by
 	Regions         []string        `json:"regions,omitempty"` // the other regions, of a control that sweeps over each
 	Owners          Owners          `json:"owners"`
 	BlastRadius     int             `json:"blastRadius"`   // changes that the control may make in an hour
@@ -104,6 +107,10 @@ func (s Settings) Function(c control.Control) Function {
 	if c.Regions {
 		regions = s.Regions
 	}
+	orders := ""
+	if !c.Tool && c.Acts() {
+		orders = s.Orders
+	}
 	var asking Asking
 	if c.Tool && c.ID == Asked {
 		asking = s.Asking
@@ -119,6 +126,7 @@ func (s Settings) Function(c control.Control) Function {
 		Parameters:      compact(set.Parameters),
 		AllowedNetworks: s.AllowedNetworks,
 		TrustedAccounts: s.TrustedAccounts,
+		Orders:          orders,
 		Owners:          s.Owners,
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,
@@ -190,6 +198,8 @@ func (f Function) check(root *strictjson.Node) {
 	text("subjects", slices.Contains([]Subjects{"", ASCII, UTF8}, f.Subjects), "ascii or utf-8")
 	text("topic", strings.HasPrefix(f.Topic, "arn:"), "the ARN of a topic")
 	text("table", f.Table != "", aName)
+	_, err = arn.Parse(f.Orders)
+	text("orders", f.Orders == "" || err == nil, "the ARN of a parameter")
 	text("ledgerKey", strings.HasPrefix(f.LedgerKey, "arn:"), "the ARN of a KMS key")
 	text("account", f.Account != "", aName)
 	want(root.Field("roles"), strictjson.Array, len(f.Roles) > 0, "the names of Warder's roles")

@@ -59,6 +59,7 @@ type Settings struct {
 	ConfigRegion      string              // the one region of those rules: the hub's, or one of Regions
 	ConfigRules       map[string][]string // AWS's name of a managed rule → names that it has in this account
 	AssetBucket       string              // bucket of the functions' code, for StackSets; empty: the CDK's own
+	Orders            string              // ARN of the parameter that the organization orders by; empty: it does not
 	LedgerKey         string              // ARN of the KMS key of a ledger that stayed; empty: the stack's own
 	Tags              map[string]string   // on every resource, beside Warder's own
 	Controls          map[string]Control  // of every control, by id; tools have none
@@ -238,6 +239,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		ConfigRegion:      cmp.Or(read[string](r, "configRegion"), hub),
 		ConfigRules:       parseConfigRules(r.node("configRules")),
 		AssetBucket:       parseBucket(r.node("assetBucket")),
+		Orders:            parseARN(r.node("orders"), "ssm"),
 		LedgerKey:         parseARN(r.node("ledgerKey"), "kms"),
 		Tags:              parseTags(r.node("tags")),
 		Controls:          parseControls(root.Field("controls"), controls),

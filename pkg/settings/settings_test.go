@@ -155,7 +155,7 @@ func TestParseRefuses(t *testing.T) {
 			[]string{
 				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, ` +
 					`holdDays, approval, exemptDays, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
-					`assetBucket, ledgerKey, tags, controls`,
+					`assetBucket, orders, ledgerKey, tags, controls`,
 			}},
 		{"a region where IAM's events never arrive", `"hubRegion": "us-gov-west-1"`, `"hubRegion": "eu-west-1"`,
 			[]string{
@@ -353,7 +353,7 @@ func TestParseRefuses(t *testing.T) {
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
 				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, holdDays, ` +
-					`approval, exemptDays, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, ledgerKey, tags, controls`,
+					`approval, exemptDays, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, orders, ledgerKey, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,

@@ -8,10 +8,10 @@ import (
 	"github.com/warder-aws/warder/infra/guardrail"
 )
 
-// organization has what is for many accounts. It needs no credentials.
+// organization has what is for many accounts. The policies need no credentials.
 func (a *app) organization() *cobra.Command {
 	org := &cobra.Command{
-		Use: "org", Short: "Write the policies that protect Warder in the accounts of an organization",
+		Use: "org", Short: "Protect and stop Warder in all accounts of an organization",
 		Args: cobra.NoArgs, SuggestionsMinimumDistance: 2,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -49,6 +49,7 @@ roles.`,
 	}
 	rcp.Flags().StringVar(&id, "organization", "", "`ID` of the organization (aws organizations describe-organization)")
 	org.AddCommand(scp, rcp)
+	org.AddCommand(a.orderings()...)
 	return org
 }
 

@@ -25,8 +25,8 @@ type Principal struct {
 	Boundary json.RawMessage `json:"boundary,omitempty"`
 	// SCP and RCP are the service control policy and the resource control policy of the organization, beside those that
 	// allow everything; nil for none.
-	SCP json.RawMessage `json:"scp,omitempty"`
-	RCP json.RawMessage `json:"rcp,omitempty"`
+	SCP      json.RawMessage `json:"scp,omitempty"`
+	RCP      json.RawMessage `json:"rcp,omitempty"`
 	Requests []Request       `json:"requests"`
 }
 
