@@ -92,6 +92,37 @@ type alarm struct {
 	missing           string
 	twice             bool // it notifies both topics
 	description       string
+	never             bool // it watches neverChecked of the function that is the value
+}
+
+// neverChecked is 1 in a period in which sweeps ran and the daily check did not. One that never ran has no value that
+// could end, so that the alarm on its absence stays INSUFFICIENT_DATA, and says nothing.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+const neverChecked = "IF(sweeps > 0 AND FILL(checks, 0) < 1, 1, 0)"
+
+// neverDays is in how many days in a row: on the first day, and wherever CloudWatch begins its days, the check may not
+// have come yet when the first sweep has.
+const neverDays = 3
+
+// neverMetrics is what neverChecked is made of. Each sweep measures for how long Warder has been halted, with 0 too.
+func (a alarm) neverMetrics() *[]any {
+	of := func(id, namespace, name, statistic string, dimensions *[]any) any {
+		return &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id: jsii.String(id), ReturnData: jsii.Bool(false), MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{
+					Namespace: jsii.String(namespace), MetricName: jsii.String(name), Dimensions: dimensions,
+				},
+				Period: jsii.Number(a.period), Stat: jsii.String(statistic),
+			},
+		}
+	}
+	return &[]any{
+		&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id: jsii.String("never"), Expression: jsii.String(neverChecked), ReturnData: jsii.Bool(true),
+		},
+		of("sweeps", metric.Namespace, metric.HaltedHours.Name, "SampleCount", nil),
+		of("checks", a.namespace, a.metric, a.statistic, a.dimensions()),
+	}
 }
 
 // errorPattern matches the lines of the log that stand for an error of Lambda's metric of that name: what the function
@@ -187,6 +218,13 @@ func (h *Hub) alarms() []alarm {
 			description: fmt.Sprintf("%s has not run in %d hours: whether Warder is as it was deployed is not known. Find out "+
 				"who disabled its rule or its function: make doctor. This alarm is on when its state is INSUFFICIENT_DATA. "+
 				"See %s.", settings.FunctionName(c.ID), checkHours, h.runbook(c)),
+		}, alarm{
+			id: pascal(c.ID) + "NeverAlarm", name: c.ID + "-never", namespace: "AWS/Lambda", metric: "Invocations",
+			dimension: "FunctionName", value: settings.FunctionName(c.ID), statistic: "Sum", period: 24 * hour,
+			periods: neverDays, threshold: 1, missing: missingIsFine, twice: true, never: true,
+			description: fmt.Sprintf("Sweeps have run for %d days, and %s has not: whether Warder is as it was deployed has "+
+				"never been looked at. Find out what keeps its schedule or its function from running: make doctor. See %s.",
+				neverDays, settings.FunctionName(c.ID), h.runbook(c)),
 		})
 	}
 	return alarms
@@ -245,17 +283,21 @@ func (a alarm) props(name string) *awscloudwatch.CfnAlarmProps {
 		EvaluationPeriods:  periods,
 		DatapointsToAlarm:  periods,
 		TreatMissingData:   jsii.String(a.missing),
-		Namespace:          jsii.String(a.namespace),
-		MetricName:         jsii.String(a.metric),
-		Statistic:          jsii.String(a.statistic),
-		Period:             jsii.Number(cmp.Or(a.period, hour)),
 	}
+	if a.never {
+		props.Metrics = a.neverMetrics()
+		return props
+	}
+	props.Namespace, props.MetricName = jsii.String(a.namespace), jsii.String(a.metric)
+	props.Statistic, props.Period = jsii.String(a.statistic), jsii.Number(cmp.Or(a.period, hour))
 	if a.dimension != "" {
-		props.Dimensions = &[]any{&awscloudwatch.CfnAlarm_DimensionProperty{
-			Name: jsii.String(a.dimension), Value: jsii.String(a.value),
-		}}
+		props.Dimensions = a.dimensions()
 	}
 	return props
+}
+
+func (a alarm) dimensions() *[]any {
+	return &[]any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(a.dimension), Value: jsii.String(a.value)}}
 }
 
 // A query is a saved query of the log, in the language of Logs Insights.

@@ -26,6 +26,9 @@ func alarms(t *testing.T, tmpl template) map[string]string {
 		}
 		watched := fmt.Sprintf("%v(%v/%v{%s}) by %vs", alarm.get("Statistic"), alarm.get("Namespace"),
 			alarm.get("MetricName"), of, alarm.get("Period"))
+		if alarm.get("Metrics") != nil {
+			watched = fmt.Sprintf("%v by %vs", alarm.get("Metrics.0.Expression"), alarm.get("Metrics.1.MetricStat.Period"))
+		}
 		signs := map[any]string{"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}
 		all[alarm.get("AlarmName").(string)] = fmt.Sprintf("%s %s %v, %v of %v, missing: %v", watched,
 			signs[alarm.get("ComparisonOperator")],
@@ -50,6 +53,8 @@ func TestAlarms_Watched(t *testing.T) {
 		// Nobody else checks that it runs.
 		"warder-check-warder-missing": "Sum(AWS/Lambda/Invocations{FunctionName=warder-check-warder}) by 3600s < 1, " +
 			"26 of 26, missing: missing",
+		"warder-check-warder-never": "IF(sweeps > 0 AND FILL(checks, 0) < 1, 1, 0) by 86400s >= 1, 3 of 3, missing: " +
+			"notBreaching",
 	}
 	if diff := cmp.Diff(want, alarms(t, load(t, custom))); diff != "" {
 		t.Errorf("alarms (-want +got):\n%s", diff)
@@ -61,7 +66,10 @@ func TestAlarms_Watched(t *testing.T) {
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 func TestAlarms_PeriodsWithinCloudWatchLimits(t *testing.T) {
 	for _, alarm := range load(t, custom).all("AWS::CloudWatch::Alarm") {
-		period := alarm.get("Period").(float64)
+		period, single := alarm.get("Period").(float64)
+		if !single {
+			period = alarm.get("Metrics.1.MetricStat.Period").(float64)
+		}
 		span, most := period*alarm.get("EvaluationPeriods").(float64), 604800.0
 		if period < 3600 {
 			most = 86400

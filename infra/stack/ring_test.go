@@ -85,6 +85,9 @@ func (c *cloud) run(t *testing.T, long time.Duration) {
 // state is the state of an alarm at a time. All periods have to be beyond the threshold.
 func (c *cloud) state(t *testing.T, alarm resource, at time.Time, before string) string {
 	t.Helper()
+	if alarm.get("Metrics") != nil {
+		return c.never(t, alarm, at)
+	}
 	key := fmt.Sprintf("%v/%v", alarm.get("Namespace"), alarm.get("MetricName"))
 	if alarm.get("Dimensions") != nil {
 		key += " " + text(alarm.get("Dimensions.0.Value"))
@@ -119,6 +122,43 @@ func (c *cloud) state(t *testing.T, alarm resource, at time.Time, before string)
 		return "INSUFFICIENT_DATA"
 	case present == 0 && treat == "ignore":
 		return before
+	}
+	return "OK"
+}
+
+// never is the state of the alarm on a daily check that never ran, with days that end when they are looked at and with
+// those of the calendar: CloudWatch says of neither that it is so, and the alarm is on when it would be by one of both.
+func (c *cloud) never(t *testing.T, alarm resource, at time.Time) string {
+	t.Helper()
+	if alarm.get("Metrics.0.Expression") != neverChecked {
+		t.Fatalf("%v is not known here", alarm.get("Metrics.0.Expression"))
+	}
+	count := func(i int, from, to time.Time) (n int) {
+		stat := fmt.Sprintf("Metrics.%d.MetricStat.Metric.", i)
+		key := fmt.Sprintf("%v/%v", alarm.get(stat+"Namespace"), alarm.get(stat+"MetricName"))
+		if alarm.get(stat+"Dimensions") != nil {
+			key += " " + text(alarm.get(stat+"Dimensions.0.Value"))
+		}
+		for _, v := range c.values[key] {
+			if v.at.After(from) && !v.at.After(to) {
+				n++
+			}
+		}
+		return n
+	}
+	const day = 24 * time.Hour
+	periods := int(alarm.get("EvaluationPeriods").(float64))
+	for _, last := range []time.Time{at, at.Truncate(day).Add(day)} {
+		beyond := 0
+		for i := range periods {
+			end := last.Add(-time.Duration(i) * day)
+			if count(1, end.Add(-day), end) > 0 && count(2, end.Add(-day), end) == 0 {
+				beyond++
+			}
+		}
+		if beyond == periods {
+			return "ALARM"
+		}
 	}
 	return "OK"
 }
@@ -196,6 +236,9 @@ func report(status string) string {
 // and now and then an event fails once.
 func ordinary(t *testing.T, c *cloud, days int) {
 	t.Helper()
+	if days > 0 { // the first sweep comes before the first check
+		c.log(t, born.Add(time.Hour), measures(metric.HaltedHours, 0))
+	}
 	for day := range days {
 		checked := born.Truncate(24 * time.Hour).Add(time.Duration(day+1)*24*time.Hour + 220*time.Minute)
 		c.add("AWS/Lambda/Invocations warder-check-warder", checked, 1)
@@ -288,6 +331,9 @@ func TestAlarms_EachFailureRings(t *testing.T) {
 				return s.at.After(at)
 			})
 		}, 30 * time.Hour, map[string]int{"warder-check-warder-missing": 3}},
+		{"the check has never run", func(_ *testing.T, c *cloud) {
+			delete(c.values, "AWS/Lambda/Invocations warder-check-warder")
+		}, 30 * time.Hour, map[string]int{"warder-check-warder-never": 3}},
 	} {
 		for name := range tc.want {
 			delete(silent, name)
