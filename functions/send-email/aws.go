@@ -53,19 +53,24 @@ type email struct {
 		Simple struct {
 			Subject text
 			Body    struct{ Text text }
+			Headers []header `json:",omitempty"`
 		}
 	}
 	Set string `json:"ConfigurationSetName"`
 }
 
-type text struct{ Data, Charset string }
+type (
+	text   struct{ Data, Charset string }
+	header struct{ Name, Value string }
+)
 
 // newEmail is a mail of plain text.
-func newEmail(from, to, set, subject, body string) *email {
+func newEmail(from, to, set, body string, c conversation) *email {
 	e := &email{From: from, Set: set}
 	e.Destination.To = []string{to}
-	e.Content.Simple.Subject = text{subject, "UTF-8"}
+	e.Content.Simple.Subject = text{c.subject, "UTF-8"}
 	e.Content.Simple.Body.Text = text{body, "UTF-8"}
+	e.Content.Simple.Headers = c.headers(from)
 	return e
 }
 

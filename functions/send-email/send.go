@@ -238,8 +238,12 @@ func (m *mailer) publish(ctx context.Context, a *answer, letters []letter) (wait
 		return 0, nil
 	}
 	_, body := notice.Mail(notices)
-	subject := notice.Line(notices, m.Settings.Subjects == settings.UTF8)
-	if err := m.Topics.Publish(ctx, to.topic, to.address, subject, body); err != nil {
+	c, wait, err := m.converse(ctx, due, notice.Line(notices, m.Settings.Subjects == settings.UTF8))
+	if err != nil || wait > 0 {
+		return wait, errors.Join(append(end(false), err)...)
+	}
+	err = m.Topics.Publish(ctx, to.topic, to.address, c.subject, body)
+	if m.begun(ctx, c, err == nil); err != nil {
 		return 0, fmt.Errorf("publish %d notices: %w", len(due), errors.Join(append(end(false), err)...))
 	}
 	a.Mailed, a.Notices = a.Mailed+1, a.Notices+len(due)
@@ -266,7 +270,12 @@ func (m *mailer) mail(ctx context.Context, a *answer, letters []letter) (wait ti
 		notices = append(notices, l.notice)
 	}
 	subject, body := notice.Mail(notices)
-	id, err := m.Service.SendEmail(ctx, newEmail(m.Settings.Mail.Sender, address, m.Settings.Mail.Set, subject, body))
+	c, wait, err := m.converse(ctx, letters, subject)
+	if err != nil || wait > 0 {
+		return wait, err
+	}
+	id, err := m.Service.SendEmail(ctx, newEmail(m.Settings.Mail.Sender, address, m.Settings.Mail.Set, body, c))
+	m.begun(ctx, c, err == nil)
 	switch why := refusal(err, address); {
 	case why != "":
 		return 2 * time.Second, m.refused(ctx, address, why) // then it is for somebody else

@@ -185,6 +185,9 @@ func (m Message) headline(brief, language, dots string, limit int) string {
 	return mark + cutRunes(brief, limit-utf8.RuneCountInString(mark+account)) + account
 }
 
+// Subject is a text cut to what a subject may have.
+func Subject(text string) string { return cutRunes(text, maxSubject) }
+
 // cutRunes is Truncate by characters.
 func cutRunes(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
