@@ -28,6 +28,7 @@ import (
 	requiremfa "github.com/warder-aws/warder/functions/require-mfa"
 	requirepermissionsboundary "github.com/warder-aws/warder/functions/require-permissions-boundary"
 	restorelogging "github.com/warder-aws/warder/functions/restore-logging"
+	restrictconsolesignin "github.com/warder-aws/warder/functions/restrict-console-sign-in"
 	rotateaccesskey "github.com/warder-aws/warder/functions/rotate-access-key"
 	unsharesnapshot "github.com/warder-aws/warder/functions/unshare-snapshot"
 
@@ -59,6 +60,7 @@ var Controls = map[string]handler.Control{
 	"require-mfa":                  requiremfa.Control,
 	"require-permissions-boundary": requirepermissionsboundary.Control,
 	"restore-logging":              restorelogging.Control,
+	"restrict-console-sign-in":     restrictconsolesignin.Control,
 	"rotate-access-key":            rotateaccesskey.Control,
 	"unshare-snapshot":             unsharesnapshot.Control,
 }

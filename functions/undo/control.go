@@ -19,6 +19,7 @@ import (
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/signin"
 )
 
 //go:embed control.json
@@ -49,6 +50,7 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	maps.Copy(s.Kinds, config.Kinds(config.New(s.AWS)))
 	maps.Copy(s.Kinds, ec2.Kinds(ec2.New(s.AWS)))
 	maps.Copy(s.Kinds, rds.Kinds(rds.New(s.AWS)))
+	maps.Copy(s.Kinds, signin.Kinds(signin.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
 	return func(ctx context.Context, q Request) (Answer, error) {
 		asked := 0

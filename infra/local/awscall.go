@@ -123,6 +123,8 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		request, err = jsonRequest(s.ctx, endpoint, targets[service]+"."+pascal(args[1]), o)
 	case service == "scheduler":
 		request, err = schedulerRequest(s.ctx, endpoint, args[1], o)
+	case service == "signin": // its operations have paths
+		request, err = jsonRequest(s.ctx, endpoint+"/"+args[1], "signin."+pascal(args[1]), o)
 	case service == "lambda":
 		request, err = lambdaRequest(s.ctx, endpoint, args[1], o)
 	default:
@@ -213,7 +215,7 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 			input[pascal(name)] = json.RawMessage(o.one(name))
 		}
 	}
-	if strings.HasPrefix(target, targets["logs"]) { // its parameters begin in lower case
+	if strings.HasPrefix(target, targets["logs"]) || strings.HasPrefix(target, "signin.") { // its parameters begin in lower case
 		for name, value := range input {
 			delete(input, name)
 			input[strings.ToLower(name[:1])+name[1:]] = value

@@ -54,6 +54,8 @@ func (c *Client) endpoint(ctx context.Context, name string) (string, error) {
 		host += "-fips"
 	}
 	host += "." + region
+	// AWS Sign-In has such endpoints only (https://docs.aws.amazon.com/general/latest/gr/signin-service.html).
+	dualStack = dualStack || name == "signin"
 	switch {
 	case dualStack && china:
 		host += ".api.amazonwebservices.com.cn"

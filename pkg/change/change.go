@@ -117,6 +117,7 @@ func Described() Registry {
 		described{Shares{Kind: ImageShare}},
 		described{Shares{Kind: DBSnapshotShare}},
 		described{Shares{Kind: ClusterSnapshotShare}},
+		described{SignInPolicies{}},
 		described{Rotations{}},
 		described{RootKeys{}},
 		described{Sessions{}},
@@ -137,6 +138,18 @@ func (d described) Set(context.Context, Change) error {
 type Conditional interface {
 	// Refuses says why c, the inverse of a change that was made, must not be made now; empty when it may.
 	Refuses(ctx context.Context, c Change) (why i18n.Message, err error)
+}
+
+// Gradual is implemented by kinds whose Set makes several calls that change something.
+type Gradual interface {
+	// Between reports whether a Set of c that was cut off can have left the value.
+	Between(c Change, present string) bool
+}
+
+// Between reports whether a change that was cut off can have left the value.
+func Between(k Kind, c Change, present string) bool {
+	gradual, ok := k.(Gradual)
+	return ok && gradual.Between(c, present)
 }
 
 // reversible is embedded in the kinds whose changes can be reverted.

@@ -33,6 +33,7 @@ type Control struct {
 	ConfigRules []ConfigRule         // managed rules of AWS Config that start it where they are on
 	Permissions []Permission         // exactly what its function may do in the account
 	Parameters  map[string]Parameter // what cdk.json may set, by name
+	Needs       []string             // what must be set before it may enforce: parameters, or AllowedNetworks
 	Drill       Scenario             // what an incident rehearsal does to see it at work; empty: it is not part of one
 	References  []Reference          // why the control exists
 }
@@ -118,13 +119,19 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssignin.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamidentitycenter.html
 var unscopedActions = []string{
 	"access-analyzer:ListAnalyzers", "cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
 	"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
-	"iam:GetCredentialReport", "iam:GetServiceLastAccessedDetails", "iam:ListRoles", "iam:ListUsers", "lambda:ListEventSourceMappings",
-	"logs:DescribeLogGroups",
-	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions",
+	"iam:GetCredentialReport", "iam:GetServiceLastAccessedDetails", "iam:ListRoles", "iam:ListUsers",
+	"lambda:ListEventSourceMappings", "logs:DescribeLogGroups",
+	"signin:DeleteConsoleAuthorizationConfiguration", "signin:DeleteResourcePermissionStatement",
+	"signin:GetConsoleAuthorizationConfiguration", "signin:GetResourcePolicy",
+	"signin:ListResourcePermissionStatements", "signin:PutConsoleAuthorizationConfiguration",
+	"signin:PutResourcePermissionStatement",
+	"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sso:ListInstances",
 }
 
 // crossAccountActions lists the actions that are for other accounts, each with the condition key that must limit
@@ -167,7 +174,7 @@ func Parse(file string, data []byte) (Control, error) {
 	}
 	root.Fields(
 		"id", "title", "summary", "severity", "tool", "mode", "rules", "schedule", "regions", "subscribes", "configRules",
-		"permissions", "parameters", "drill", "references",
+		"permissions", "parameters", "needs", "drill", "references",
 	)
 	tool := root.Field("tool").Bool()
 	c := Control{
@@ -185,6 +192,7 @@ func Parse(file string, data []byte) (Control, error) {
 		refuse(root.Field("regions"), "a tool sweeps over nothing")
 		refuse(root.Field("configRules"), "a tool has no rules: no event starts it")
 		refuse(root.Field("parameters"), "a tool has no parameters: the request says what it is to do")
+		refuse(root.Field("needs"), "a tool enforces nothing")
 		refuse(root.Field("drill"), "a tool is no part of a drill: it acts when a person asks it to, and only then")
 		c.Schedule = parseSchedule(root.Field("schedule"))
 		c.Subscribes = root.Field("subscribes").Bool()
@@ -195,6 +203,7 @@ func Parse(file string, data []byte) (Control, error) {
 		c.Schedule = parseSchedule(root.Field("schedule"))
 		c.Regions = root.Field("regions").Bool()
 		c.Parameters = parseParameters(root.Field("parameters"))
+		c.Needs = parseNeeds(root.Field("needs"), c.Parameters)
 		c.ConfigRules = parseConfigRules(root.Field("configRules"), c.Parameters)
 		if drill := root.Field("drill"); drill != nil {
 			c.Drill = parseOneOf(drill, Scenarios)
@@ -318,6 +327,19 @@ func parseRules(n *strictjson.Node) []json.RawMessage {
 		rules = append(rules, item.JSON())
 	}
 	return rules
+}
+
+// AllowedNetworks is the common setting that a control may need: networks of addresses that AWS sees, none of them too
+// wide.
+const AllowedNetworks = "allowedNetworks"
+
+func parseNeeds(n *strictjson.Node, parameters map[string]Parameter) []string {
+	for _, item := range n.Items() {
+		_, declared := parameters[item.Text()]
+		item.Refuse(strictjson.String, !declared && item.Text() != AllowedNetworks,
+			"%q is neither a parameter of the control nor %s", item.Text(), AllowedNetworks)
+	}
+	return n.Texts()
 }
 
 // refuse faults a field that is there.

@@ -153,12 +153,12 @@ func TestParseRefuses(t *testing.T) {
 		{"a field that does not exist", `"mode": "observe",`, `"mode": "observe", "owner": "me",`,
 			[]string{
 				`owner: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
-					`configRules, permissions, parameters, drill, references`,
+					`configRules, permissions, parameters, needs, drill, references`,
 			}},
 		{"a field in the wrong case", `"mode": "observe",`, `"Mode": "observe",`,
 			[]string{
 				`Mode: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
-					`configRules, permissions, parameters, drill, references`,
+					`configRules, permissions, parameters, needs, drill, references`,
 				`mode: missing`,
 			}},
 		{
@@ -201,7 +201,7 @@ func TestParseRefuses(t *testing.T) {
 	"mode": "observe",`, `"severity": "x", "mode": "y", "z": 1,`,
 			[]string{
 				`z: unknown field: known here are id, title, summary, severity, tool, mode, rules, schedule, regions, subscribes, ` +
-					`configRules, permissions, parameters, drill, references`,
+					`configRules, permissions, parameters, needs, drill, references`,
 				`severity: "x" is not one of low, medium, high, critical`,
 				`mode: "y" is not one of off, observe, enforce`,
 			}},
@@ -350,7 +350,7 @@ func TestParseRefuses(t *testing.T) {
 			[]string{`parameters.a-flag: "a-flag" is not lowerCamelCase`},
 		},
 		{"a parameter with an unknown field", `"A switch."`, `"A switch.", "type": "bool"`,
-			[]string{`parameters.flag.type: unknown field: known here are default, range, help`}},
+			[]string{`parameters.flag.type: unknown field: known here are default, range, pattern, help`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

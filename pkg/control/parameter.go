@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ type Parameter struct {
 	Min     int64           // of an Integer, inclusive
 	Max     int64           // of an Integer, inclusive
 	Allowed []string        // of a Text; nil: any
+	Pattern string          // of a Text: a regular expression for all of it, unless it is the default; empty: any
 	Help    string          // one line, with the unit
 }
 
@@ -57,7 +59,7 @@ func parseParameters(n *strictjson.Node) map[string]Parameter {
 
 // ParseParameter reads the description of one parameter: default, range, help. Faults are the document's.
 func ParseParameter(n *strictjson.Node) Parameter {
-	n.Fields("default", "range", "help")
+	n.Fields("default", "range", "pattern", "help")
 	value, limits, help := n.Required("default"), n.Field("range"), n.Required("help")
 	p := Parameter{Default: value.JSON(), Help: help.Text()}
 	help.Refuse(strictjson.String, strings.TrimSpace(p.Help) == "", "empty: say in one line what it does, with the unit")
@@ -79,6 +81,11 @@ func ParseParameter(n *strictjson.Node) Parameter {
 		p.Kind = Text
 		p.Allowed = limits.Texts()
 		empty(limits)
+		if pattern := n.Field("pattern"); pattern != nil {
+			p.Pattern = pattern.Text()
+			_, err := regexp.Compile(p.Pattern)
+			pattern.Refuse(strictjson.String, err != nil, "%v", err)
+		}
 	case value.Is(strictjson.Bool), value.Is(strictjson.Array), value.Is(strictjson.Object):
 		p.Kind = Bool
 		if value.Is(strictjson.Array) {
@@ -107,6 +114,11 @@ func (p Parameter) Check(value *strictjson.Node) {
 		v := value.Text()
 		value.Refuse(strictjson.String, p.Allowed != nil && !slices.Contains(p.Allowed, v),
 			"%q is not one of %s", v, strings.Join(p.Allowed, ", "))
+		if whole, err := regexp.Compile("^(?:" + p.Pattern + ")$"); p.Pattern != "" && err == nil {
+			var same string
+			value.Refuse(strictjson.String, !whole.MatchString(v) && (json.Unmarshal(p.Default, &same) != nil || v != same),
+				"%q is not of the form %s", v, p.Pattern)
+		}
 	case Bool:
 		value.Bool()
 	case Texts:

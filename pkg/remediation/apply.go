@@ -59,7 +59,7 @@ func (a *applier) apply(ctx context.Context, entry *ledger.Entry, step *ledger.S
 	var since i18n.Message
 	switch {
 	case err == nil:
-	case errors.As(err, &found) && found.present == step.Before:
+	case errors.As(err, &found) && (found.present == step.Before || change.Between(kind, step.Change, found.present)):
 		return end(ledger.Failed, i18n.Error(err), err)
 	case errors.As(err, &found) && a.lastTry():
 		since = changedSince
@@ -119,7 +119,7 @@ func (a *applier) change(ctx context.Context, kind change.Kind, step ledger.Step
 		case present != step.Before && step.Before == "" && step.Kind == change.InlineUserPolicy:
 			// What comes after it takes a policy whose deny it is to keep.
 			return needless, i18n.Fault{Text: changedSince}
-		case present != step.Before:
+		case present != step.Before && (!begun || !change.Between(kind, step.Change, present)):
 			needless = changedSince
 		default:
 			err := a.Ledger.Claim(ctx, recent, step.ID, a.now, a.Now().Add(claimTime))

@@ -48,7 +48,7 @@ func (r *identifier) identify(ctx context.Context) ([]target, error) {
 	if record == nil || !r.Control.Acts() || r.event.Drill() {
 		return asIs, nil
 	}
-	if !r.Control.Permits("iam:GetUser") {
+	if !r.Control.Permits("iam:ListUsers") {
 		return asIs, nil // it acts on no users
 	}
 	call, isCall := r.event.Detail.(*event.APICall)

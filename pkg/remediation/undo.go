@@ -436,7 +436,8 @@ func (u *Undoer) refuses(ctx context.Context, inverse *ledger.Entry, begun bool)
 		what := i18n.T("the %s %s of %s", step.Kind, change.Hint(step.Change), step.Subject)
 		switch {
 		case present == step.Before:
-		case begun && (present == step.After || present == change.Withdrawn): // by the earlier try, which was cut off
+		case begun && (present == step.After || present == change.Withdrawn || change.Between(kind, step.Change, present)):
+			// by the earlier try, which was cut off
 		case present == step.After:
 			return u.render(i18n.T("%s was put back by somebody else already", what)), nil
 		default:

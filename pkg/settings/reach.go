@@ -3,6 +3,7 @@ package settings
 import (
 	"maps"
 	"net/mail"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -75,6 +76,58 @@ func Address(text string) string {
 
 // maxAddress is the length of an email address (RFC 5321, section 4.5.3.1.3, without the angle brackets).
 const maxAddress = 254
+
+// checkNeeds faults controls that would change something although what they need is not set, or cannot be right.
+func (s Settings) checkNeeds(root *strictjson.Node, controls []control.Control) {
+	for _, c := range controls {
+		if c.Tool || s.Controls[c.ID].Mode != control.Enforce {
+			continue
+		}
+		for _, name := range c.Needs {
+			mode := root.Field("controls").Field(c.ID).Field("mode")
+			if name != control.AllowedNetworks {
+				value := s.Controls[c.ID].Parameters[name]
+				mode.Refuse(strictjson.String, slices.Contains([]string{`""`, "[]", "{}"}, string(value)),
+					"%s is not set: set it, or leave the mode at observe", name)
+				continue
+			}
+			mode.Refuse(strictjson.String, len(s.AllowedNetworks) == 0,
+				"allowedNetworks is empty, so everybody would be kept out: list them, or leave the mode at observe")
+			for i, item := range root.Field(control.AllowedNetworks).Items() {
+				if i < len(s.AllowedNetworks) {
+					checkSeen(item, s.AllowedNetworks[i], c.ID)
+				}
+			}
+		}
+	}
+}
+
+// unseen are networks from which nothing reaches AWS with the address that it has there.
+// https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml
+// https://www.iana.org/assignments/iana-ipv6-special-registry/iana-ipv6-special-registry.xhtml
+var unseen = []string{
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+	"224.0.0.0/3", "::/8", "fc00::/7", "fe80::/10", "ff00::/8",
+}
+
+// The widest networks that an allocation to anybody has. Wider ones allow whole parts of the world.
+const widest4, widest6 = 8, 16
+
+// checkSeen faults a network that matches nothing, or too much.
+func checkSeen(n *strictjson.Node, network netip.Prefix, id string) {
+	widest := widest6
+	if network.Addr().Is4() {
+		widest = widest4
+	}
+	switch {
+	case !network.IsValid():
+	case network.Bits() < widest:
+		n.Faultf("%q is too wide for %s: list the networks that people come from, none wider than /%d", network, id, widest)
+	case slices.ContainsFunc(unseen, func(of string) bool { return netip.MustParsePrefix(of).Overlaps(network) }):
+		n.Faultf("%q can never match in %s: AWS sees the public address that people come from, as of a NAT gateway or VPN",
+			network, id)
+	}
+}
 
 // checkReach faults controls that would change something although nobody can be notified of it before.
 func (s Settings) checkReach(controls *strictjson.Node) {

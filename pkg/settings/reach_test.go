@@ -1,8 +1,11 @@
 package settings
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/warder-aws/warder/pkg/control"
 )
 
 func TestAddress(t *testing.T) {
@@ -89,6 +92,61 @@ func TestReaches(t *testing.T) {
 			back := func(address string) bool { return address == test.back }
 			if got := (Function{Reach: test.reach, Owners: test.owners}).Reaches(back, test.address...); got != test.want {
 				t.Errorf("Reaches = %t", got)
+			}
+		})
+	}
+}
+
+// What a control needs before it may enforce is asked for when the template is made, and not of one that observes.
+func TestParse_Needs(t *testing.T) {
+	c, err := control.Parse("restrict/control.json", []byte(`{
+		"id": "restrict", "title": "T", "summary": "S.", "severity": "high", "mode": "observe", "schedule": "rate(1 day)",
+		"needs": ["allowedNetworks", "who"], "permissions": [],
+		"parameters": {"who": {"default": "", "pattern": "(role|user)/[a-z-]+", "help": "Who."}},
+		"references": [{"title": "T", "url": "https://example.com/"}]
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ networks, restrict, fault string }{
+		"observed without anything": {`[]`, `{}`, ""},
+		"all that it needs":         {`["203.0.113.0/24", "2001:db8::/32"]`, `{"mode": "enforce", "who": "role/x"}`, ""},
+		"no networks": {
+			`[]`, `{"mode": "enforce", "who": "role/x"}`,
+			"cdk.json: warder: controls.restrict.mode: allowedNetworks is empty, so everybody would be kept out",
+		},
+		"nobody": {
+			`["203.0.113.0/24"]`, `{"mode": "enforce"}`, "cdk.json: warder: controls.restrict.mode: who is not set: set it",
+		},
+		"another form": {
+			`["203.0.113.0/24"]`, `{"who": "role/X"}`,
+			`cdk.json: warder: controls.restrict.who: "role/X" is not of the form (role|user)/[a-z-]+`,
+		},
+		"private": {
+			`["203.0.113.0/24", "10.1.0.0/16"]`, `{"mode": "enforce", "who": "role/x"}`,
+			`cdk.json: warder: allowedNetworks[1]: "10.1.0.0/16" can never match in restrict`,
+		},
+		"of a provider's own network": {
+			`["100.64.0.0/24"]`, `{"mode": "enforce", "who": "role/x"}`, `cdk.json: warder: allowedNetworks[0]: "100.64.0.0/24" can never`,
+		},
+		"private IPv6": {
+			`["fd00::/16"]`, `{"mode": "enforce", "who": "role/x"}`, `cdk.json: warder: allowedNetworks[0]: "fd00::/16" can never match`,
+		},
+		"half of the world": {
+			`["128.0.0.0/1"]`, `{"mode": "enforce", "who": "role/x"}`,
+			`cdk.json: warder: allowedNetworks[0]: "128.0.0.0/1" is too wide for restrict`,
+		},
+		"half of IPv6": {
+			`["2000::/3"]`, `{"mode": "enforce", "who": "role/x"}`, `cdk.json: warder: allowedNetworks[0]: "2000::/3" is too wide`,
+		},
+		"private, and observed": {`["10.1.0.0/16"]`, `{"who": "role/x"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf(`{"hubRegion": "us-east-1", "notify": {"emails": ["kim@example.com"]},
+				"allowedNetworks": %s, "controls": {"restrict": %s}}`, test.networks, test.restrict)
+			_, err := Parse([]byte(text), []control.Control{c})
+			if test.fault == "" && err != nil || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
+				t.Errorf("want %q, got %v", test.fault, err)
 			}
 		})
 	}

@@ -247,6 +247,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 	root.Field("configRegion").Refuse(strictjson.String, !slices.Contains(append(regions, hub), s.ConfigRegion),
 		"%q is not listened to: it is the hub's region %q, or one of regions", s.ConfigRegion, hub)
 	s.checkReach(root.Field("controls"))
+	s.checkNeeds(root, controls)
 	if err := root.Err(); err != nil {
 		return Settings{}, err
 	}

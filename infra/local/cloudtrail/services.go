@@ -12,7 +12,7 @@ import (
 var services = map[string]string{
 	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb", "ec2": "ec2",
 	"events": "events", "kms": "kms", "lambda": "lambda", "logs": "logs", "monitoring": "monitoring", "rds": "rds",
-	"scheduler": "scheduler", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
+	"scheduler": "scheduler", "signin": "signin", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
 }
 
 // data are the calls that work with what is in a table, a queue, a topic or a log: CloudTrail records them as data

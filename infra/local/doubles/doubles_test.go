@@ -102,6 +102,7 @@ func table() []trial {
 		trails,
 		recorders,
 		shares,
+		signIns,
 	)
 }
 

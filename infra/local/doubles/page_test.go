@@ -20,6 +20,7 @@ func reference(operation string) string {
 		"dynamodb": "amazondynamodb/latest/APIReference", "cloudtrail": "awscloudtrail/latest/APIReference",
 		"config": "config/latest/APIReference",
 		"ec2":    "AWSEC2/latest/APIReference", "rds": "AmazonRDS/latest/APIReference",
+		"signin": "signin/latest/APIReference", "sso": "singlesignon/latest/APIReference",
 	}
 	return fmt.Sprintf("[%s](https://docs.aws.amazon.com/%s/API_%s.html)", operation, of[service], name)
 }

@@ -88,6 +88,7 @@ type Handler struct {
 	Config
 	routes  *http.ServeMux
 	members *fakeaws.Account // that this account may act as root of
+	signIns *fakeaws.Account // what says where people may sign in from
 
 	mu      sync.Mutex
 	callers map[string]moto.Caller // by access key; forgotten at every change in IAM
@@ -112,6 +113,7 @@ const maxRemembered = 20_000
 func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
+		signIns: fakeaws.New(fakeaws.State{ID: config.Account}),
 		owners: map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{},
 		users: map[string]user{}, groups: map[string]string{}, guarded: map[string]policy{}, off: map[string]bool{},
 	}
@@ -186,6 +188,8 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 	case req.service == "access-analyzer":
 		req.form = nil
 		req.action = map[string]string{"/analyzer": "ListAnalyzers", "/findingv2": "ListFindings"}[r.URL.Path]
+	case req.service == "signin":
+		req.action, req.form = signInAction(r.URL.Path), nil
 	case req.service == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		req.action = "SendEmail"
 	case req.service == "scheduler":
@@ -260,6 +264,8 @@ func (h *Handler) answer(ctx context.Context, req request) answer {
 		return h.switchRule(ctx, req)
 	case req.service == "cloudformation":
 		return h.formation(req)
+	case req.service == "signin", req.service == "sso":
+		return h.signIn(ctx, req)
 	case req.service == "iam" && cloudtrail.Mutating(req.action):
 		return h.change(ctx, req)
 	case req.service == "sns" && req.action == "ListSubscriptionsByTopic":

@@ -62,6 +62,10 @@ type State struct {
 	Accessed map[string]Accessed `json:"accessed,omitempty"`
 	// Analyzers are those that look for unused access, by ARN, with their findings.
 	Analyzers map[string][]analyzer.Finding `json:"analyzers,omitempty"`
+	// SignIn is the policy of AWS Sign-In, nil if it never was in force and has no statements; Centers are the regions in
+	// which there are instances of IAM Identity Center.
+	SignIn  *SignIn  `json:"signIn,omitempty"`
+	Centers []string `json:"identityCenters,omitempty"`
 }
 
 // User is an IAM user.
@@ -252,6 +256,12 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {
 		put(&a.state.Policies, arn, document)
+	}
+	if state.SignIn != nil {
+		a.state.SignIn = state.SignIn
+	}
+	if state.Centers != nil {
+		a.state.Centers = state.Centers
 	}
 	if state.Unattachable != nil {
 		a.state.Unattachable = state.Unattachable

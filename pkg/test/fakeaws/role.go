@@ -3,6 +3,7 @@ package fakeaws
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,9 +35,12 @@ const roleQuota = 10240
 
 const noRolePolicy = "The role policy with name %s cannot be found."
 
-// ListRoles lists the roles. It knows no path.
+// ListRoles lists the roles below a path.
 func (c call) ListRoles(in *iam.ListRolesInput) (any, error) {
-	names, next := page(c.Page, sorted(c.state.Roles), in.Marker, in.MaxItems)
+	all := slices.DeleteFunc(sorted(c.state.Roles), func(name string) bool {
+		return !strings.HasPrefix(c.state.Roles[name].Path, aws.ToString(in.PathPrefix))
+	})
+	names, next := page(c.Page, all, in.Marker, in.MaxItems)
 	out := &iam.ListRolesOutput{Marker: next, IsTruncated: next != nil}
 	for _, name := range names {
 		out.Roles = append(out.Roles, types.Role{RoleName: aws.String(name), RoleId: aws.String(c.state.Roles[name].ID)})

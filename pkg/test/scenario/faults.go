@@ -80,6 +80,8 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 //   - https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/CommonErrors.html
 //   - https://docs.aws.amazon.com/config/latest/APIReference/CommonErrors.html
+//   - https://docs.aws.amazon.com/signin/latest/APIReference/API_PutResourcePermissionStatement.html
+//   - https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_ListInstances.html
 var services = map[string]codes{
 	"iam": {
 		generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied"),
@@ -122,7 +124,14 @@ var services = map[string]codes{
 		generic("InvalidSnapshot.NotFound"),
 	},
 	"rds": {generic("Throttling"), generic("InternalFailure"), generic("AccessDenied"), generic("DBSnapshotNotFound")},
-	"s3":  {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
+	"signin": {
+		generic("TooManyRequestsError"), generic("InternalServerException"), generic("AccessDeniedException"),
+		generic("ResourceNotFoundException"),
+	},
+	"sso": {
+		generic("ThrottlingException"), generic("InternalServerException"), generic("AccessDeniedException"), nil,
+	},
+	"s3": {generic("SlowDown"), generic("InternalError"), generic("AccessDenied"), generic("NoSuchBucket")},
 }
 
 func coded(operation string) codes {
@@ -177,6 +186,9 @@ var whole = map[string]bool{
 	"iam:ListAccessKeys" + fakeaws.InRootSession: true,
 	"ssm:DescribeInstanceInformation":            true, "ssm:DescribeSessions": true,
 	"sts:AssumeRoot": true, "ec2:DescribeTags": true,
+	"sso:ListInstances": true, "signin:GetConsoleAuthorizationConfiguration": true, "signin:GetResourcePolicy": true,
+	"signin:ListResourcePermissionStatements": true, "signin:PutConsoleAuthorizationConfiguration": true,
+	"signin:PutResourcePermissionStatement": true,
 }
 
 // gone is the answer that there is no such thing.
