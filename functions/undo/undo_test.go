@@ -16,6 +16,7 @@ import (
 	"github.com/warder-aws/warder/pkg/rds"
 	"github.com/warder-aws/warder/pkg/rotation"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/signin"
 )
 
 // onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
@@ -55,7 +56,7 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[rotation.KeyMaker](): "iam",
 		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
-		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds",
+		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds", reflect.TypeFor[signin.Client](): "signin",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&
