@@ -1,5 +1,5 @@
 // Package undo is the Lambda function that restores what Warder changed, halts Warder and resumes it. A person invokes
-// it; README.md is its runbook, control.json its description.
+// it, and a schedule closes emergency roles; README.md is its runbook, control.json its description.
 package undo
 
 import (
@@ -25,12 +25,14 @@ import (
 //go:embed control.json
 var description []byte
 
-// Request is a request to undo, to halt or to resume, or for an exemption.
+// Request is a request to undo, to halt or to resume, for an exemption or for an emergency role. An empty one, which
+// the schedule sends, closes the emergency roles whose time is over.
 type Request struct {
 	remediation.UndoRequest
 	Halt   *remediation.HaltRequest   `json:"halt,omitempty"`
 	Resume *remediation.HaltRequest   `json:"resume,omitempty"`
 	Exempt *remediation.ExemptRequest `json:"exempt,omitempty"`
+	Glass  *remediation.GlassRequest  `json:"breakGlass,omitempty"`
 }
 
 // Answer answers a [Request].
@@ -38,6 +40,7 @@ type Answer struct {
 	*remediation.UndoAnswer
 	*remediation.HaltAnswer
 	Exempt *remediation.ExemptAnswer `json:"exempt,omitempty"`
+	Glass  *remediation.GlassAnswer  `json:"breakGlass,omitempty"`
 }
 
 // Tool is the whole tool: its program, the scenarios and the simulator are made from it.
@@ -52,10 +55,11 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	maps.Copy(s.Kinds, rds.Kinds(rds.New(s.AWS)))
 	maps.Copy(s.Kinds, signin.Kinds(signin.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))
+	glass := remediation.Glass{Runner: s.Runner, Roles: s.IAM}
 	return func(ctx context.Context, q Request) (Answer, error) {
 		asked := 0
 		for _, is := range []bool{
-			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.UndoRequest != remediation.UndoRequest{},
+			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.Glass != nil, q.UndoRequest != remediation.UndoRequest{},
 		} {
 			if is {
 				asked++
@@ -63,7 +67,9 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 		}
 		switch {
 		case asked > 1:
-			return Answer{}, errors.New("request not understood: halt, resume and exempt stand alone")
+			return Answer{}, errors.New("request not understood: halt, resume, exempt and breakGlass stand alone")
+		case asked == 0: // the schedule
+			return Answer{}, glass.Sweep(ctx)
 		case q.Halt != nil:
 			answer, err := remediation.Switch{Runner: s.Runner}.Halt(ctx, *q.Halt)
 			return Answer{HaltAnswer: &answer}, err
@@ -73,6 +79,10 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 		case q.Exempt != nil:
 			answer, err := remediation.Exempter{Runner: s.Runner}.Ask(ctx, *q.Exempt)
 			return Answer{Exempt: &answer}, err
+		}
+		if q.Glass != nil {
+			answer, err := glass.Ask(ctx, *q.Glass)
+			return Answer{Glass: &answer}, err
 		}
 		answer, err := (&remediation.Undoer{Runner: s.Runner}).Undo(ctx, q.UndoRequest)
 		return Answer{UndoAnswer: &answer}, err

@@ -80,15 +80,26 @@ func TestRules_SchedulesApart(t *testing.T) {
 	for _, rule := range load(t, custom).all("AWS::Scheduler::Schedule") {
 		schedule := text(rule.get("ScheduleExpression"))
 		var minute, hour int
-		if _, err := fmt.Sscanf(schedule, "cron(%d %d ", &minute, &hour); err != nil || minute > 59 || hour > 23 {
+		hours := []int{}
+		if _, err := fmt.Sscanf(schedule, "cron(%d %d ", &minute, &hour); err == nil {
+			hours = append(hours, hour)
+		} else if _, err := fmt.Sscanf(schedule, "cron(%d * ", &minute); err == nil {
+			for hour := range 24 {
+				hours = append(hours, hour)
+			}
+		}
+		if len(hours) == 0 || minute > 59 || hour > 23 {
 			t.Errorf("%s starts at %s", rule.id, schedule)
 		}
-		if other := by[schedule]; other != "" {
-			t.Errorf("%s and %s both start at %s", other, rule.id, schedule)
+		for _, hour := range hours {
+			at := fmt.Sprintf("%d:%d", hour, minute)
+			if other := by[at]; other != "" {
+				t.Errorf("%s and %s both start at %s", other, rule.id, at)
+			}
+			by[at] = rule.id
 		}
-		by[schedule] = rule.id
 	}
-	if len(by) < 10 {
+	if len(by) < 30 {
 		t.Errorf("%d schedules", len(by))
 	}
 }

@@ -228,6 +228,7 @@ const (
 	heartbeats = "heartbeat#"
 	asked      = "asked#"
 	exempted   = "exempt#"
+	glass      = "glass#"
 
 	ordersPartition = "orders#"
 )

@@ -69,6 +69,9 @@ type Settings struct {
 type Asking struct {
 	Persons    int `json:"persons,omitempty"`    // whom an exemption takes: one asks, and with 2 another one confirms
 	ExemptDays int `json:"exemptDays,omitempty"` // for which an exemption may last at most
+	// Glass are the emergency roles, each with the IAM users whom it may be opened for; GlassMinutes is for how long.
+	Glass        map[string][]string `json:"glass,omitempty"`
+	GlassMinutes int                 `json:"glassMinutes,omitempty"`
 }
 
 // Asked is the id of the tool that is asked for it.
@@ -230,6 +233,7 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		HoldDays:        read[int](r, "holdDays"),
 		Asking: Asking{
 			Persons: read[int](r, "approval"), ExemptDays: read[int](r, "exemptDays"),
+			Glass: parseGlass(r.node("breakGlass")), GlassMinutes: read[int](r, "breakGlassMinutes"),
 		},
 		CIS:               read[string](r, "cis"),
 		Administrators:    parseAdministrators(r),
@@ -253,6 +257,29 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 	}
 	return s, nil
 }
+
+// parseGlass reads the emergency roles: names of roles, each with names of IAM users.
+func parseGlass(n *strictjson.Node) map[string][]string {
+	roles := map[string][]string{}
+	n.Members(func(role string, users *strictjson.Node) {
+		users.Refuse(strictjson.Array, len(users.Items()) == 0, "%q names nobody: list IAM users by their names", role)
+		if !iamName().MatchString(role) {
+			users.Faultf("%q is not the name of a role", role)
+		}
+		for _, user := range users.Items() {
+			user.Refuse(strictjson.String, !iamName().MatchString(user.Text()), "%q is not the name of an IAM user", user.Text())
+			roles[role] = append(roles[role], user.Text())
+		}
+	})
+	if len(roles) == 0 {
+		return nil
+	}
+	return roles
+}
+
+// iamName is what IAM takes as the name of a user or a role.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+var iamName = lazyregexp.New(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 
 func parseNetworks(n *strictjson.Node) []netip.Prefix {
 	var networks []netip.Prefix

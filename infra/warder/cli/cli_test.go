@@ -173,6 +173,9 @@ func TestRun_Usage(t *testing.T) {
 		{"two requests for exemptions", []string{"exempt", "--approve=x", "--list"},
 			"--user, --approve, --revoke and --list exclude each other"},
 		{"a revocation without a reason", []string{"exempt", "--revoke=x"}, required("reason")},
+		{"a role for no time", []string{"break-glass", "--role=e", "--reason=x"}, required("minutes")},
+		{"a role for less than no time", []string{"break-glass", "--role=e", "--reason=x", "--minutes=-5"},
+			`--minutes "-5" is not understood: want a number`},
 		{"a release without its control", []string{"release", "--reason=x"}, required("control")},
 		{"a release of a tool", []string{"release", "--control=undo", "--reason=x"},
 			`there is no control "undo"; there are alert-console-login, detach-direct-policy`},
@@ -259,6 +262,28 @@ func TestExempt(t *testing.T) {
 		status, stdout, stderr := a.ask(t, "", tt.args...)
 		if status != 0 || stderr != "" || !strings.HasSuffix(stdout, "done\n") || strings.Contains(stdout, "\x1b") ||
 			strings.Contains(stdout, "in force") != (tt.args[1] == "--list") {
+			t.Errorf("%v: status %d, printed %q, error %q", tt.args, status, stdout, stderr)
+		}
+		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {
+			t.Errorf("%v: asked (-want +got):\n%s", tt.args, diff)
+		}
+	}
+}
+
+func TestBreakGlass(t *testing.T) {
+	a := &fakeAccount{functions: map[string]string{"warder-undo": `{"breakGlass":{"role":"e","text":"open \u001b[2J"}}`}}
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"break-glass", "--role=e", "--minutes=60", "--reason=x"},
+			`{"breakGlass":{"role":"e","minutes":60,"reason":"x"}}`},
+		{[]string{"break-glass", "--role=e", "--close", "--reason=x"},
+			`{"breakGlass":{"role":"e","reason":"x","close":true}}`},
+	} {
+		a.asked = nil
+		status, stdout, stderr := a.ask(t, "", tt.args...)
+		if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "open ") || strings.Contains(stdout, "\x1b") {
 			t.Errorf("%v: status %d, printed %q, error %q", tt.args, status, stdout, stderr)
 		}
 		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {

@@ -234,6 +234,43 @@ With the setting "approval": 2 a second person confirms it, with --approve.`,
 	return c
 }
 
+func (a *app) breakGlass() *cobra.Command {
+	var q remediation.GlassRequest
+	role := flag{"role", "`name` of the emergency role", &q.Role}
+	minutes := flag{"minutes", "`minutes` to open it for", new(string)}
+	reason := flag{"reason", "why", &q.Reason}
+	c := a.add(command{
+		name: "break-glass", short: "Open an emergency role for yourself, for a time",
+		long: `Open an emergency role for yourself, for a time. The setting breakGlass lists the roles, and for whom.
+Everybody is told at once. Then assume the role, with your user's name as that of the session. It ends by itself.`,
+		example: "  warder break-glass --role emergency --minutes 60 --reason \"the identity provider is down\"\n" +
+			"  warder break-glass --close --role emergency --reason \"over\"",
+		flags: []flag{role, minutes, reason}, by: &q.By,
+		check: func() (err error) {
+			if err := need(role, reason); err != nil || q.Close {
+				return err
+			}
+			if err := need(minutes); err != nil {
+				return err
+			}
+			if q.Minutes, err = strconv.Atoi(*minutes.value); err != nil || q.Minutes < 1 {
+				return misuse("--minutes %q is not understood: want a number", *minutes.value)
+			}
+			return nil
+		},
+		run: func(ctx context.Context, s *session) error {
+			answer, err := ask[struct{ BreakGlass remediation.GlassAnswer }](ctx, s, settings.Asked,
+				signed{map[string]any{"breakGlass": q}})
+			if err != nil {
+				return err
+			}
+			return a.show(answer.BreakGlass, true, func() { a.print("%s", answer.BreakGlass.Text) })
+		},
+	})
+	c.Flags().BoolVar(&q.Close, "close", false, "close the role before its time")
+	return c
+}
+
 // list is the parts between the commas of a text.
 func list(text string) (parts []string) {
 	for part := range strings.SplitSeq(text, ",") {

@@ -18,6 +18,7 @@ type Role struct {
 	Attached []string            `json:"attached,omitempty"`
 	Inline   map[string]Document `json:"inline,omitempty"`
 	Boundary string              `json:"boundary,omitempty"`
+	Trust    Document            `json:"trust,omitempty"`
 	Created  time.Time           `json:"created,omitzero"`
 	Used     time.Time           `json:"used,omitzero"` // when it was last used
 	Tags     map[string]string   `json:"tags,omitempty"`
@@ -54,6 +55,9 @@ func (c call) GetRole(role *Role, in *iam.GetRoleInput) (any, error) {
 	described := &types.Role{
 		RoleName: in.RoleName, RoleId: new(role.ID), Path: new(role.Path), Arn: new(c.roleARN(*in.RoleName, role)),
 		RoleLastUsed: &types.RoleLastUsed{},
+	}
+	if role.Trust != "" {
+		described.AssumeRolePolicyDocument = encoded(role.Trust)
 	}
 	if !role.Created.IsZero() {
 		described.CreateDate = new(role.Created)
