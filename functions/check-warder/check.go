@@ -90,6 +90,7 @@ type clients struct {
 	roles     *iam.Client
 	schedules *awsjson.Client
 	keys      *kms.Client
+	mails     *awsjson.Client
 	functions *lambda.Client
 	topics    *sns.Client
 	queues    *sqs.Client
@@ -277,6 +278,7 @@ func (c *checker) check(ctx context.Context, name string, hub bool) {
 	if hub {
 		c.complete()
 		c.standing(ctx)
+		c.mail(ctx)
 	}
 	c.delivery(ctx)
 	for _, r := range s.Resources {

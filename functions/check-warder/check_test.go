@@ -142,6 +142,9 @@ func (a *account) Do(r *http.Request) (*http.Response, error) {
 	key, status := r.Method+" "+r.URL.RequestURI(), http.StatusOK
 	text, ok := a.answers[key]
 	if code := a.failing[key]; code != "" {
+		if strings.HasPrefix(r.URL.Path, "/v2/email/") { // as SES calls it
+			code = strings.TrimPrefix(code, "Resource")
+		}
 		text, ok, status = fmt.Appendf(nil, `{"__type": %q}`, code), true, http.StatusNotFound
 	}
 	if !ok {
@@ -193,7 +196,8 @@ func (a *account) check(t *testing.T, store ledger.Store) (answer, error) {
 		Control: description,
 		Settings: settings.Function{
 			Language: settings.English, Account: "111122223333", Topic: first,
-			Own: settings.Own{Stack: "warder", Topics: []string{second}, Regions: a.regions},
+			Mail: settings.Mail{Sender: "warder@example.org", Set: "mails"},
+			Own:  settings.Own{Stack: "warder", Topics: []string{second}, Regions: a.regions},
 		},
 		Ledger: ledger.New(store),
 		Topic:  notice.Topic{API: sns.NewFromConfig(cfg), ARN: first},
@@ -225,6 +229,7 @@ func TestWatch_AsDeployed(t *testing.T) {
 // Each is one thing that somebody changes, and what is said of it.
 func TestWatch_Differences(t *testing.T) {
 	const queue = "https://sqs.us-east-1.amazonaws.com/111122223333/warder-Failed"
+	const sets = "GET /v2/email/configuration-sets/mails/event-destinations"
 	const schedule = "GET /schedules/warder-Schedule?groupName=warder-Schedules"
 	for _, tc := range []struct {
 		key, old, new string // of the answer; an empty old makes it say that the thing does not exist
@@ -247,6 +252,15 @@ func TestWatch_Differences(t *testing.T) {
 		{schedule, "warder-Failed", "other", critical, "Target differs"},
 		{schedule, "", "", critical, "does not exist"},
 		{"DescribeRule warder-Forwarded", `"ENABLED"`, `"DISABLED"`, critical, "disabled"},
+		{"GET /v2/email/account", `"SendingEnabled": true`, `"SendingEnabled": false`, critical, "sends no mail"},
+		{"GET /v2/email/account", "HEALTHY", "SHUTDOWN", critical, "sends no mail for this account (SHUTDOWN)"},
+		{"GET /v2/email/account", "HEALTHY", "PROBATION", medium, "under review"},
+		{"GET /v2/email/account", `AccessEnabled": true`, `AccessEnabled": false`, high, "sandbox"},
+		{"GET /v2/email/identities/example.org", "true", "false", critical, "w…@example.org nor its domain is verified"},
+		{"GET /v2/email/identities/example.org", "", "", critical, "nor its domain is verified"},
+		{sets, `"COMPLAINT"`, `"SEND"`, high, "events of type COMPLAINT"},
+		{sets, `"Enabled": true`, `"Enabled": false`, high, "events of type BOUNCE"},
+		{sets, "", "", critical, "configuration set mails does not exist"},
 		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", critical, "does not start"},
 		{"ListTargetsByRule warder-Rule", "function:warder-x", "function:other", high, "also starts"},
 		{"ListTargetsByRule warder-Rule", "warder-Failed", "other", critical, "does not start"},
@@ -590,7 +604,7 @@ func TestPermissions(t *testing.T) {
 	if err := json.Unmarshal(Tool.Description, &description); err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]string{"eventbridge": "events", "cloudwatchlogs": "logs"}
+	names := map[string]string{"eventbridge": "events", "cloudwatchlogs": "logs", "sesv2": "ses"}
 	called := map[string]bool{ // by the runner's own store and SNS
 		"dynamodb:GetItem": true, "dynamodb:PutItem": true, "dynamodb:Query": true,
 		"kms:Decrypt": true, "kms:GenerateDataKey": true,

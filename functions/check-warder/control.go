@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/deployment"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/mailstate"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/settings"
 )
@@ -46,6 +47,7 @@ func newWatchman(s handler.Setup) watchman {
 			stacks: cloudformation.NewFromConfig(s.AWS), alarms: cloudwatch.NewFromConfig(s.AWS),
 			logs: cloudwatchlogs.NewFromConfig(s.AWS), tables: dynamodb.NewFromConfig(s.AWS),
 			rules: eventbridge.NewFromConfig(s.AWS), schedules: deployment.NewScheduler(s.AWS), roles: s.IAM,
+			mails:     mailstate.Client(s.AWS),
 			keys:      kms.NewFromConfig(s.AWS),
 			functions: lambda.NewFromConfig(s.AWS), topics: sns.NewFromConfig(s.AWS), queues: sqs.NewFromConfig(s.AWS),
 		},

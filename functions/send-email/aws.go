@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/warder-aws/warder/pkg/awsjson"
+	"github.com/warder-aws/warder/pkg/mailstate"
 	"github.com/warder-aws/warder/pkg/notice"
 )
 
@@ -76,12 +77,7 @@ func newEmail(from, to, set, body string, c conversation) *email {
 
 type ses struct{ client *awsjson.Client }
 
-func newSES(cfg aws.Config) ses {
-	client := awsjson.New(cfg, "SESv2", "")
-	// https://docs.aws.amazon.com/general/latest/gr/ses.html
-	client.Host, client.Signing = "email", "ses"
-	return ses{client}
-}
+func newSES(cfg aws.Config) ses { return ses{mailstate.Client(cfg)} }
 
 // SendEmail implements [service].
 func (s ses) SendEmail(ctx context.Context, e *email) (string, error) {

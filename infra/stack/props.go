@@ -131,6 +131,13 @@ func watches(c control.Control) bool {
 		})
 }
 
+// looksAtMail reports whether c looks at how mail is sent.
+func looksAtMail(c control.Control) bool {
+	return slices.ContainsFunc(c.Permissions, func(p control.Permission) bool {
+		return slices.Contains(p.Actions, "ses:GetAccount")
+	})
+}
+
 // off reports whether the settings switch the control off.
 func (p *HubProps) off(c control.Control) bool { return p.Settings.Controls[c.ID].Mode == control.Off }
 
@@ -340,6 +347,9 @@ func (p *HubProps) functionSettings(c control.Control, names settings.Function) 
 	}
 	if uses(c, control.Queue) {
 		f.Queue = names.Queue
+	}
+	if looksAtMail(c) && p.Settings.Notify.SES.On() {
+		f.Mail.Sender, f.Mail.Set = p.Settings.Notify.SES.Sender, names.Mail.Set
 	}
 	if uses(c, control.Mail) {
 		f.Mail = names.Mail

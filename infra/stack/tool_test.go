@@ -290,3 +290,13 @@ func TestDrill_QueueGetsOnlyItsOwnEvents(t *testing.T) {
 		t.Errorf("who may write to the queue (-want +got):\n%s", diff)
 	}
 }
+
+// The daily check knows as whom and how mail is sent, so that it can see whether SES does.
+func TestTool_CheckKnowsTheSender(t *testing.T) {
+	for sender, from := range map[string]func() (template, error){"warder@example.com": withSlack, "": deployed} {
+		mail := load(t, from).settings(t, "check-warder").Mail
+		if mail.Sender != sender || (mail.Set != "") != (sender != "") || mail.Fixed != nil {
+			t.Errorf("it knows %+v, want the sender %q", mail, sender)
+		}
+	}
+}

@@ -126,7 +126,7 @@ var unscopedActions = []string{
 	"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
 	"iam:GetCredentialReport", "iam:GetServiceLastAccessedDetails", "iam:ListRoles", "iam:ListUsers",
-	"lambda:ListEventSourceMappings", "logs:DescribeLogGroups",
+	"lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "ses:GetAccount",
 	"signin:DeleteConsoleAuthorizationConfiguration", "signin:DeleteResourcePermissionStatement",
 	"signin:GetConsoleAuthorizationConfiguration", "signin:GetResourcePolicy",
 	"signin:ListResourcePermissionStatements", "signin:PutConsoleAuthorizationConfiguration",

@@ -118,6 +118,11 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			call.Conditions["kms:EncryptionContext:"+key] = value
 		}
 	}
+	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
+	if parts := strings.Split(req.URL.Path, "/"); req.service == "ses" && len(parts) > 4 {
+		kind := map[string]string{"identities": "identity", "configuration-sets": "configuration-set"}[parts[3]]
+		call.Resource = "arn:aws:ses:" + req.region + ":" + h.Account + ":" + kind + "/" + parts[4]
+	}
 	if call.Action == "ses:SendEmail" {
 		var mail struct{ FromEmailAddress, ConfigurationSetName string }
 		_ = json.Unmarshal(req.body, &mail) // what cannot be read has no sender

@@ -192,6 +192,8 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		req.action, req.form = signInAction(r.URL.Path), nil
 	case req.service == "ses" && r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails":
 		req.action = "SendEmail"
+	case req.service == "ses" && r.Method == http.MethodGet:
+		req.action = mailAction(r.URL.Path)
 	case req.service == "scheduler":
 		req.action = schedulerAction(r.Method, r.URL.Path)
 	}

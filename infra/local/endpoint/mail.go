@@ -7,6 +7,19 @@ import (
 	"strings"
 )
 
+// mailAction is the name of a call that reads SES, whose API has none on the wire; empty for any other.
+func mailAction(path string) string {
+	switch {
+	case path == "/v2/email/account":
+		return "GetAccount"
+	case strings.HasPrefix(path, "/v2/email/identities/"):
+		return "GetEmailIdentity"
+	case strings.HasSuffix(path, "/event-destinations"):
+		return "GetConfigurationSetEventDestinations"
+	}
+	return ""
+}
+
 // mailState answers what is read of SES. Here every mail is sent, and what comes back is an event that somebody puts on
 // the bus: moto knows neither the account's state nor where events go.
 // https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html

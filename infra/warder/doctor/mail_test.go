@@ -10,17 +10,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/mailstate"
 )
 
-func (r reader) GetAccount(context.Context) (*mailAccount, error) {
+func (r reader) GetAccount(context.Context) (*mailstate.Account, error) {
 	return &r.mail, r.may("ses:GetAccount")
 }
 
-func (r reader) GetEmailIdentity(context.Context) (*mailIdentity, error) {
+func (r reader) GetEmailIdentity(context.Context) (*mailstate.Identity, error) {
 	return &r.sender, r.may("ses:GetEmailIdentity")
 }
 
-func (r reader) GetConfigurationSetEventDestinations(context.Context) (*mailEvents, error) {
+func (r reader) GetConfigurationSetEventDestinations(context.Context) (*mailstate.Events, error) {
 	return &r.mailEvents, r.may("ses:GetConfigurationSetEventDestinations")
 }
 
@@ -94,7 +95,7 @@ func TestMail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "remark: mail: mail to 1 address comes back, such as a…@example.com\n"},
+		}, "remark: mail: mail to 1 address comes back (bounced), such as a…@example.com\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := mailWorld(t)

@@ -39,6 +39,7 @@ import (
 	"github.com/warder-aws/warder/infra/warder/account"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/mailstate"
 	"github.com/warder-aws/warder/pkg/settings"
 )
 
@@ -81,9 +82,9 @@ type world struct {
 	secret     *secretsmanager.DescribeSecretOutput
 	subscribed []snstypes.Subscription
 	waiting    map[string]string // messages by queue
-	mail       mailAccount
-	sender     mailIdentity
-	mailEvents mailEvents
+	mail       mailstate.Account
+	sender     mailstate.Identity
+	mailEvents mailstate.Events
 	ledger     *ledger.Ledger
 	store      ledger.Store
 }
