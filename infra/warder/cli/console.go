@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -71,7 +72,7 @@ table warder; doctor needs what it says.`,
 			for _, catalogue := range catalogues {
 				i18n.Register(string(settings.Korean), catalogue)
 			}
-			o.Account, o.Controls, o.Now, o.Region = served{s}, s.controls, s.Now, s.cfg.Region
+			o.Account, o.Controls, o.Now, o.Region = served{s, &sync.Map{}}, s.controls, s.Now, s.cfg.Region
 			o.Who, o.ID, o.Language = aws.ToString(who.Arn), aws.ToString(who.Account), settings.Language(language)
 			if set, err := s.readSettings(ctx); err == nil { // else what needs them says so
 				if language == "" {
@@ -96,26 +97,41 @@ table warder; doctor needs what it says.`,
 }
 
 // served is the account of a session, for the console: each method does what its command does.
-type served struct{ s *session }
+type served struct {
+	s     *session
+	table *sync.Map // the name of the ledger's table, once it is known
+}
 
 var _ console.Account = served{}
 
-func (c served) ledger() *ledger.Ledger {
-	return ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(c.s.cfg), Name: settings.TableName})
+// ledger is the one of the hub's stack: its table has a name of its own where a StackSet deployed it.
+func (c served) ledger(ctx context.Context) *ledger.Ledger {
+	name, known := c.table.Load(c.s.cfg.Region)
+	if !known {
+		name = settings.TableName
+		_, _, resources, _ := c.s.keepers(ctx, c.s.cfg.Region) // who reads the queues is told what went wrong
+		for _, r := range resources {
+			if id := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == "AWS::DynamoDB::Table" && id != "" {
+				name = id
+				c.table.Store(c.s.cfg.Region, id)
+			}
+		}
+	}
+	return ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(c.s.cfg), Name: name.(string)})
 }
 
 func (c served) Contents(ctx context.Context) (ledger.Contents, error) {
-	contents, err := c.ledger().Contents(ctx)
+	contents, err := c.ledger(ctx).Contents(ctx)
 	return contents, cause("read the ledger", err)
 }
 
 func (c served) Halt(ctx context.Context) (ledger.Halt, error) {
-	h, err := c.ledger().Halt(ctx)
+	h, err := c.ledger(ctx).Halt(ctx)
 	return h, cause("read the halt switch", err)
 }
 
 func (c served) Address(ctx context.Context, address string) (ledger.Address, error) {
-	known, err := c.ledger().Address(ctx, address)
+	known, err := c.ledger(ctx).Address(ctx, address)
 	return known, cause("read what is known of an address", err)
 }
 

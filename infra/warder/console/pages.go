@@ -97,11 +97,13 @@ const late = 26 * time.Hour
 
 func (q *request) swept(read *snapshot) (all []swept) {
 	last, begun := map[string]time.Time{}, read.at
+	sweeps := func(run ledger.Run) bool { return run.Event == "Scheduled Event" }
+	some := slices.ContainsFunc(read.contents.Runs, sweeps)
 	for _, run := range read.contents.Runs {
-		if run.At.Before(begun) {
+		if run.At.Before(begun) && (!some || sweeps(run)) {
 			begun = run.At
 		}
-		if run.Done && run.Event == "Scheduled Event" && run.At.After(last[run.Control]) {
+		if run.Done && sweeps(run) && run.At.After(last[run.Control]) {
 			last[run.Control] = run.At
 		}
 	}
@@ -353,7 +355,7 @@ func (q *request) subject() {
 		Kind, Name string
 		Err, Text  string
 		Answered   bool // by explain
-		Undo       []explain.Action
+		Undo       []step
 		Limits     []explain.Limit
 		Rows       []*incident
 		Found      int
@@ -375,7 +377,8 @@ func (q *request) subject() {
 			data.Err, data.Text, data.Answered, data.Limits = unread(err), answer.Text, err == nil, answer.Limits
 			for _, a := range answer.Actions {
 				if a.Undo != "" {
-					data.Undo = append(data.Undo, a)
+					made := ledger.Step{Change: a.Change, ID: a.ID, Status: a.Status, At: a.At}
+					data.Undo = append(data.Undo, step{made, &ledger.Entry{Control: a.Control}})
 				}
 			}
 		}
