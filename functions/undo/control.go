@@ -32,6 +32,7 @@ type Request struct {
 	Halt   *remediation.HaltRequest   `json:"halt,omitempty"`
 	Resume *remediation.HaltRequest   `json:"resume,omitempty"`
 	Exempt *remediation.ExemptRequest `json:"exempt,omitempty"`
+	Snooze *remediation.SnoozeRequest `json:"snooze,omitempty"`
 	Glass  *remediation.GlassRequest  `json:"breakGlass,omitempty"`
 }
 
@@ -40,6 +41,7 @@ type Answer struct {
 	*remediation.UndoAnswer
 	*remediation.HaltAnswer
 	Exempt *remediation.ExemptAnswer `json:"exempt,omitempty"`
+	Snooze *remediation.SnoozeAnswer `json:"snooze,omitempty"`
 	Glass  *remediation.GlassAnswer  `json:"breakGlass,omitempty"`
 }
 
@@ -59,7 +61,7 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	return func(ctx context.Context, q Request) (Answer, error) {
 		asked := 0
 		for _, is := range []bool{
-			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.Glass != nil, q.UndoRequest != remediation.UndoRequest{},
+			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.Snooze != nil, q.Glass != nil, q.UndoRequest != remediation.UndoRequest{},
 		} {
 			if is {
 				asked++
@@ -67,7 +69,10 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 		}
 		switch {
 		case asked > 1:
-			return Answer{}, errors.New("request not understood: halt, resume, exempt and breakGlass stand alone")
+			return Answer{}, errors.New("request not understood: halt, resume, exempt, snooze and breakGlass stand alone")
+		case q.Snooze != nil:
+			answer, err := remediation.Snoozer{Runner: s.Runner}.Snooze(ctx, *q.Snooze)
+			return Answer{Snooze: &answer}, err
 		case asked == 0: // the schedule
 			return Answer{}, glass.Sweep(ctx)
 		case q.Halt != nil:

@@ -39,6 +39,7 @@ type Case struct {
 	UrgentSince  time.Time `json:"urgentSince,omitzero"`
 	HeldNotified time.Time `json:"heldNotified,omitzero"`
 	Urgency      string    `json:"urgency,omitempty"` // what its changes do not wait for, see [Entry]
+	Snoozed      time.Time `json:"snoozed,omitzero"`  // when its owner put off Due; zero if not
 	// Closed is when it ended, Outcome how.
 	Closed  time.Time   `json:"closed,omitzero"`
 	Outcome CaseOutcome `json:"outcome,omitempty"`

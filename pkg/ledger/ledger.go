@@ -81,6 +81,7 @@ const (
 	Unreached Guard = "unreached" // a control changes nothing, because nobody can be notified
 	Halted    Guard = "halted"    // Warder was halted
 	Resumed   Guard = "resumed"   // a person let it make changes again
+	OnRequest Guard = "asked"     // somebody asked for an exemption, or for a later due date
 	Forgery   Guard = "forgery"   // the table has items that Warder did not write
 	Unread    Guard = "unread"    // what allows the changes could not be read: nothing is decided about them
 )

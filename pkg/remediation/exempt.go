@@ -64,7 +64,7 @@ const (
 )
 
 var stateWords = map[ExemptState]i18n.Message{
-	ExemptPending: i18n.T("waiting for a second person"), ExemptInForce: i18n.T("in force"),
+	ExemptPending: i18n.T("waiting for a second person"), ExemptInForce: i18n.T("in effect"),
 	ExemptRevoked: i18n.T("revoked"), ExemptOver: i18n.T("over"),
 }
 
@@ -246,7 +246,7 @@ func names(a ledger.Asked) string {
 func (x Exempter) about(a ledger.Asked, what string, severity control.Severity) ledger.Entry {
 	return ledger.Entry{
 		ID: digest("exempt", a.ID, what), Control: x.Control.ID, At: x.Now(), By: a.By, Reason: a.Reason,
-		Guard: ledger.Exemption, Severity: string(severity), Notify: notice.Alert, Thread: digest("exempt", a.ID),
+		Guard: ledger.OnRequest, Severity: string(severity), Notify: notice.Alert, Thread: digest("exempt", a.ID),
 	}
 }
 

@@ -69,6 +69,7 @@ type Settings struct {
 type Asking struct {
 	Persons    int `json:"persons,omitempty"`    // whom an exemption takes: one asks, and with 2 another one confirms
 	ExemptDays int `json:"exemptDays,omitempty"` // for which an exemption may last at most
+	SnoozeDays int `json:"snoozeDays,omitempty"` // by which an owner may put off a due date at most; 0: not at all
 	// Glass are the emergency roles, each with the IAM users whom it may be opened for; GlassMinutes is for how long.
 	Glass        map[string][]string `json:"glass,omitempty"`
 	GlassMinutes int                 `json:"glassMinutes,omitempty"`
@@ -233,7 +234,8 @@ func ParseFile(file string, data []byte, controls []control.Control) (Settings, 
 		HoldDays:        read[int](r, "holdDays"),
 		Asking: Asking{
 			Persons: read[int](r, "approval"), ExemptDays: read[int](r, "exemptDays"),
-			Glass: parseGlass(r.node("breakGlass")), GlassMinutes: read[int](r, "breakGlassMinutes"),
+			SnoozeDays: read[int](r, "snoozeDays"),
+			Glass:      parseGlass(r.node("breakGlass")), GlassMinutes: read[int](r, "breakGlassMinutes"),
 		},
 		CIS:               read[string](r, "cis"),
 		Administrators:    parseAdministrators(r),

@@ -43,7 +43,7 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 		Notify:      Notify{Language: English, Subjects: ASCII},
 		BlastRadius: 10,
 		HoldDays:    7,
-		Asking:      Asking{Persons: 1, ExemptDays: 90, GlassMinutes: 60},
+		Asking:      Asking{Persons: 1, ExemptDays: 90, SnoozeDays: 14, GlassMinutes: 60},
 		CIS:         control.DefaultCIS,
 		Administrators: []string{
 			"role/cdk-*-cfn-exec-role-*", "role/stacksets-exec-*", "role/AWSCloudFormationStackSetExecutionRole",
@@ -127,7 +127,7 @@ func TestWhatIsSetIsRead(t *testing.T) {
 		Timezone:         "Asia/Seoul",
 		BlastRadius:      10,
 		HoldDays:         7,
-		Asking:           Asking{Persons: 1, ExemptDays: 90, GlassMinutes: 60},
+		Asking:           Asking{Persons: 1, ExemptDays: 90, SnoozeDays: 14, GlassMinutes: 60},
 		CIS:              control.DefaultCIS,
 		Administrators:   []string{"role/deploy-*", "user/kim"},
 		TrustedAccounts:  []string{"444455556666", "o-exampleorgid"},
@@ -154,7 +154,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a key that does not exist, naming those that do", `"runbooks"`, `"runbook"`,
 			[]string{
 				`runbook: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, ` +
-					`holdDays, approval, exemptDays, breakGlass, breakGlassMinutes, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
+					`holdDays, approval, exemptDays, snoozeDays, breakGlass, breakGlassMinutes, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, ` +
 					`assetBucket, orders, ledgerKey, tags, controls`,
 			}},
 		{"a region where IAM's events never arrive", `"hubRegion": "us-gov-west-1"`, `"hubRegion": "eu-west-1"`,
@@ -353,7 +353,7 @@ func TestParseRefuses(t *testing.T) {
 			`"10.0.0.1/8"], "y": 2,`,
 			[]string{
 				`y: unknown field: known here are hubRegion, regions, allowedNetworks, trustedAccounts, owners, notify, timezone, blastRadius, holdDays, ` +
-					`approval, exemptDays, breakGlass, breakGlassMinutes, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, orders, ledgerKey, tags, controls`,
+					`approval, exemptDays, snoozeDays, breakGlass, breakGlassMinutes, administrators, cis, runbooks, logRetentionDays, createConfigRules, configRegion, configRules, assetBucket, orders, ledgerKey, tags, controls`,
 				`hubRegion: want a string, got a number`,
 				`allowedNetworks[0]: "x" is not a CIDR block such as "203.0.113.0/24" or "2001:db8::/32"`,
 				`allowedNetworks[1]: "10.0.0.1/8" has address bits beyond its prefix: write "10.0.0.0/8"`,

@@ -173,6 +173,8 @@ func TestRun_Usage(t *testing.T) {
 		{"two requests for exemptions", []string{"exempt", "--approve=x", "--list"},
 			"--user, --approve, --revoke and --list exclude each other"},
 		{"a revocation without a reason", []string{"exempt", "--revoke=x"}, required("reason")},
+		{"a due date put off by nothing", []string{"snooze", "--id=a1", "--reason=x", "--days=none"},
+			`--days "none" is not understood: want a number`},
 		{"a role for no time", []string{"break-glass", "--role=e", "--reason=x"}, required("minutes")},
 		{"a role for less than no time", []string{"break-glass", "--role=e", "--reason=x", "--minutes=-5"},
 			`--minutes "-5" is not understood: want a number`},
@@ -272,6 +274,18 @@ func TestExempt(t *testing.T) {
 		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {
 			t.Errorf("%v: asked (-want +got):\n%s", tt.args, diff)
 		}
+	}
+}
+
+func TestSnooze(t *testing.T) {
+	a := &fakeAccount{functions: map[string]string{"warder-undo": `{"snooze":{"text":"due later"}}`}}
+	status, stdout, stderr := a.ask(t, "", "snooze", "--id=a1", "--days=7", "--reason=x")
+	if status != 0 || stderr != "" || stdout != "due later\n" {
+		t.Errorf("status %d, printed %q, error %q", status, stdout, stderr)
+	}
+	want := []string{`warder-undo signed {"snooze":{"id":"a1","days":7,"reason":"x"}}`}
+	if diff := cmp.Diff(want, a.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }
 

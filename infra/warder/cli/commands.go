@@ -234,6 +234,34 @@ With the setting "approval": 2 a second person confirms it, with --approve.`,
 	return c
 }
 
+func (a *app) snooze() *cobra.Command {
+	var q remediation.SnoozeRequest
+	id := flag{"id", "`id` of the finding, as its notice gives it", &q.ID}
+	days, reason := flag{"days", "`days` by which to put it off", new(string)}, flag{"reason", "why", &q.Reason}
+	return a.add(command{
+		name: "snooze", short: "Put off what is due for something of yours, once",
+		example: "  warder snooze --id abcdefghij --days 7 --reason \"release night\"",
+		flags:   []flag{id, days, reason}, by: &q.By,
+		check: func() (err error) {
+			if err := need(id, days, reason); err != nil {
+				return err
+			}
+			if q.Days, err = strconv.Atoi(*days.value); err != nil || q.Days < 1 {
+				return misuse("--days %q is not understood: want a number", *days.value)
+			}
+			return nil
+		},
+		run: func(ctx context.Context, s *session) error {
+			answer, err := ask[struct{ Snooze remediation.SnoozeAnswer }](ctx, s, settings.Asked,
+				signed{map[string]any{"snooze": q}})
+			if err != nil {
+				return err
+			}
+			return a.show(answer.Snooze, true, func() { a.print("%s", answer.Snooze.Text) })
+		},
+	})
+}
+
 func (a *app) breakGlass() *cobra.Command {
 	var q remediation.GlassRequest
 	role := flag{"role", "`name` of the emergency role", &q.Role}
