@@ -56,7 +56,8 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[rotation.KeyMaker](): "iam",
 		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
-		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds", reflect.TypeFor[signin.Client](): "signin",
+		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds",
+		reflect.TypeFor[signin.Client](): "signin",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&

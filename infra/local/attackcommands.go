@@ -536,8 +536,8 @@ func (s script) signed(args []string) (string, error) {
 	return "", os.WriteFile(s.MkAbs(args[1]), payload, 0o600)
 }
 
-// switchOff asserts that it is reported when the attacker disables a rule or a schedule of the stack, whichever it is. It
-// is enabled again before the next.
+// switchOff asserts that it is reported when the attacker disables a rule or a schedule of the stack, whichever it is.
+// It is enabled again before the next.
 func (s script) switchOff(args []string) (string, error) {
 	var silent []string
 	for _, rule := range s.account.Stack.Rules {

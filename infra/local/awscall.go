@@ -215,7 +215,8 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 			input[pascal(name)] = json.RawMessage(o.one(name))
 		}
 	}
-	if strings.HasPrefix(target, targets["logs"]) || strings.HasPrefix(target, "signin.") { // its parameters begin in lower case
+	// Their parameters begin in lower case.
+	if strings.HasPrefix(target, targets["logs"]) || strings.HasPrefix(target, "signin.") {
 		for name, value := range input {
 			delete(input, name)
 			input[strings.ToLower(name[:1])+name[1:]] = value

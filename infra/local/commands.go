@@ -253,7 +253,8 @@ func (s script) ago(args []string) (string, error) {
 	return out, err
 }
 
-// unusedRole makes a role old, of which one service was last used so many days ago, and Access Analyzer finds it unused.
+// unusedRole makes a role old, of which one service was last used so many days ago, and Access Analyzer finds it
+// unused.
 func (s script) unusedRole(args []string) (string, error) {
 	days, err := strconv.Atoi(args[1])
 	if err != nil {

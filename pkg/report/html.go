@@ -179,8 +179,8 @@ type group struct {
 // maxRows is how many rows of one table are shown; the CSV file has all.
 const maxRows = 500
 
-// few is up to how many rows a list is there to be read; of a longer one the groups are opened one by one. Who follows a
-// link to something in a group that is closed finds it open, and on paper all are.
+// few is up to how many rows a list is there to be read; of a longer one the groups are opened one by one. Who follows
+// a link to something in a group that is closed finds it open, and on paper all are.
 const few = 12
 
 // folded is a table for each group, under the group's title.

@@ -114,7 +114,7 @@ func New(config Config) *Handler {
 	h := &Handler{
 		Config: config, routes: http.NewServeMux(), members: newMembers(), callers: map[string]moto.Caller{},
 		signIns: fakeaws.New(fakeaws.State{ID: config.Account}),
-		owners: map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{},
+		owners:  map[string]string{}, secrets: map[string]string{}, since: map[string]time.Time{},
 		users: map[string]user{}, groups: map[string]string{}, guarded: map[string]policy{}, off: map[string]bool{},
 	}
 	for arn, text := range config.Policies {

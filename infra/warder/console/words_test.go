@@ -56,7 +56,8 @@ func found(t *testing.T) map[string]bool {
 		}
 	}
 	for _, word := range []string{"ok", "problem", "not known", "remark", "event", "rule", "function", "change",
-		"notice", "failed", "held", "passed", "skipped", "would change", "looked, nothing to do", "in force", "revoked", "over"} {
+		"notice", "failed", "held", "passed", "skipped", "would change", "looked, nothing to do", "in force", "revoked",
+		"over"} {
 		texts[word] = true // of the doctor and of drills
 	}
 	return texts
