@@ -177,6 +177,11 @@ func (h *Hub) alarms() []alarm {
 		handbook,
 	)
 	errors.statistic, errors.missing = "Sum", missingIsFine
+	unreached := own("UnreachedAlarm", "unreached", metric.Unreached, 1,
+		"A control is to change something, and nobody responsible can be notified before: it changes nothing. Its notice "+
+			"says what waits. Name an address in notify or owners.default, or put the owners' addresses right: make doctor. "+
+			"See %s.", handbook)
+	unreached.missing = missingIsFine // a sweep that has nobody to notify says so once a day
 	alarms := []alarm{
 		notEmpty("FailedAlarm", "failed", h.Failed,
 			"An event could not be handled in all its tries and is kept in the queue Failed, for 14 days. "+
@@ -194,7 +199,7 @@ func (h *Hub) alarms() []alarm {
 		own("HaltAlarm", "halted", metric.HaltedHours, haltHours,
 			"Warder has been halted for %d hours or more: it notifies, and changes nothing. "+
 				"Who halted it and why: make doctor. To end it: make resume. See %s.", haltHours, handbook),
-		breaker, errors,
+		breaker, errors, unreached,
 		own("SweepAlarm", "no-sweep", metric.OverdueSweeps, 1,
 			"A control has not completed a sweep in %d hours: what its events missed is not found, and pending changes are not "+
 				"made. The daily check names it in its notice. Sweep now and read the answer: make sweep CONTROL=... "+
@@ -202,7 +207,7 @@ func (h *Hub) alarms() []alarm {
 	}
 	for i := range alarms {
 		alarms[i].twice = slices.Contains(
-			[]string{"failed", "undelivered", "delivery", "no-heartbeat", "no-sweep"},
+			[]string{"failed", "undelivered", "delivery", "no-heartbeat", "no-sweep", "unreached"},
 			alarms[i].name,
 		)
 	}
@@ -456,6 +461,7 @@ func newBoard(region string, watched []control.Control, alarms []string) board {
 			number("Failed", "Sum", metric.Errors),
 			kept("Queued: failed", "Failed"), kept("Queued: undelivered", "Undelivered"),
 			number("Stopped controls", "Maximum", metric.BreakerOpen),
+			number("Waiting: nobody can be notified", "Maximum", metric.Unreached),
 			number("Overdue sweeps", "Maximum", metric.OverdueSweeps),
 			number("Lost or throttled", "Maximum", metric.DeliveryFaults),
 		},

@@ -45,6 +45,7 @@ func TestAlarms_Watched(t *testing.T) {
 		"warder-undelivered": "Maximum(AWS/SQS/ApproximateNumberOfMessagesVisible{QueueName=${Undelivered.QueueName}}) by " +
 			"300s > 0, 1 of 1, missing: notBreaching",
 		"warder-halted":       "Maximum(Warder/HaltedHours{}) by 3600s >= 24, 1 of 1, missing: ignore",
+		"warder-unreached":    "Maximum(Warder/Unreached{}) by 3600s >= 1, 1 of 1, missing: notBreaching",
 		"warder-breaker":      "Maximum(Warder/BreakerOpen{}) by 60s >= 1, 1 of 1, missing: ignore",
 		"warder-no-sweep":     "Maximum(Warder/OverdueSweeps{}) by 3600s >= 1, 1 of 1, missing: ignore",
 		"warder-no-heartbeat": "Maximum(Warder/SilentRegions{}) by 3600s >= 1, 1 of 1, missing: ignore",
@@ -361,7 +362,7 @@ func TestQueries_LogsOfWatchedFunctions(t *testing.T) {
 func TestWatched_Cost(t *testing.T) {
 	for _, from := range []func() (template, error){deployed, custom} {
 		tmpl := load(t, from)
-		if n := len(tmpl.all("AWS::CloudWatch::Alarm")); n > 9 {
+		if n := len(tmpl.all("AWS::CloudWatch::Alarm")); n > 11 {
 			t.Errorf("%d alarms, each $0.10", n)
 		}
 		if n := len(tmpl.all("AWS::CloudWatch::CompositeAlarm")); n > 0 {

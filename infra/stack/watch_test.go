@@ -62,8 +62,8 @@ func TestWatch_AlarmsOfADeadTopic(t *testing.T) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{
-		"warder-check-warder-missing", "warder-delivery", "warder-failed", "warder-no-heartbeat", "warder-no-sweep",
-		"warder-undelivered",
+		"warder-check-warder-missing", "warder-check-warder-never", "warder-delivery", "warder-failed",
+		"warder-no-heartbeat", "warder-no-sweep", "warder-undelivered", "warder-unreached",
 	}, got); diff != "" {
 		t.Errorf("alarms that notify both topics (-want +got):\n%s", diff)
 	}

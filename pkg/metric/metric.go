@@ -72,6 +72,9 @@ var (
 	// HaltedHours is for how long the halt switch has been on, in hours; a sweep measures 0 when it is off.
 	HaltedHours = Metric{"HaltedHours", None}
 
+	// Unreached is how many changes are not made in a run because nobody responsible can be notified before.
+	Unreached = Metric{"Unreached", Count}
+
 	// Once a day, by the daily check.
 	OpenCases      = Metric{"OpenCases", Count}      // how many cases were open at the end of the controls' last sweeps
 	OverdueSweeps  = Metric{"OverdueSweeps", Count}  // how many controls have not completed a sweep in time
@@ -85,7 +88,9 @@ var (
 		Findings, Changes, Notices, Failures, Skipped,
 		SkippedRepeated, SkippedWaiting, SkippedExempt, SkippedUndone, SkippedHeld, SkippedMoot, SecondsToChange,
 	}
-	Watched = []Metric{Errors, BreakerOpen, HaltedHours, OpenCases, OverdueSweeps, DeliveryFaults, SilentRegions}
+	Watched = []Metric{
+		Errors, BreakerOpen, HaltedHours, Unreached, OpenCases, OverdueSweeps, DeliveryFaults, SilentRegions,
+	}
 )
 
 // Sheet is what was measured, until it is written into a line. The zero Sheet is empty.

@@ -21,6 +21,7 @@ import (
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/remediation"
+	"github.com/warder-aws/warder/pkg/settings"
 	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
@@ -116,6 +117,10 @@ func TestMetrics_EveryRun(t *testing.T) {
 			spend(t, r, 1)
 		}, nil, attached,
 			values{"Findings": 1.0, "Notices": 2.0, "Skipped": 1.0, "SkippedHeld": 1.0, "BreakerOpen": 1.0}},
+		{"a change of which nobody can be notified", asIs, func(_ *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
+			r.Settings.Reach = settings.Reach{}
+		}, nil, sweep, sweeping(values{"Findings": 1.0, "Notices": 1.0, "Skipped": 1.0, "SkippedHeld": 1.0,
+			"Unreached": 1.0})},
 		{"a sweep of a control that is stopped", finding(), func(t *testing.T, r *remediation.Runner, _ *fakeaws.Account) {
 			spend(t, r, 2)
 		}, nil, sweep, sweeping(nil)},
@@ -145,7 +150,7 @@ func TestMetrics_EveryRun(t *testing.T) {
 			}
 		})
 	}
-	for _, m := range append(metric.Logged, metric.BreakerOpen, metric.HaltedHours) {
+	for _, m := range append(metric.Logged, metric.BreakerOpen, metric.HaltedHours, metric.Unreached) {
 		if !emitted[m.Name] {
 			t.Errorf("%s is not emitted by any run", m.Name)
 		}

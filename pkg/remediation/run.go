@@ -345,6 +345,7 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 	switch {
 	case d.guard == reachable && d.err == nil:
 		r.limits.unreached = append(r.limits.unreached, entry.Steps...)
+		r.report.Metrics.Add(metric.Unreached, len(entry.Steps))
 	case d.guard == blastRadius && d.err == nil:
 		r.limits.held, r.limits.trippedAt = append(r.limits.held, entry.Steps...), x.ledger.state.Breaker.Tripped
 	case d.answer == permit && at == applying && f.Urgency.Emergency():
