@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/event"
@@ -58,7 +59,13 @@ func (p *planner) Plan(ctx context.Context, e event.Event, now time.Time) ([]rem
 				"send it again then.", d.Email, i18n.Minute(d.LeftAt))),
 		}, nil
 	}
-	return p.offboard(ctx, d, now)
+	found, err := p.offboard(ctx, d, now)
+	if who := caller.From(ctx, ""); who.ARN != "" { // warder offboard, not the bus
+		for i := range found {
+			found[i].Facts = append(found[i].Facts, remediation.Facts(i18n.T("Asked by"), who.Describe())...)
+		}
+	}
+	return found, err
 }
 
 // Sweep implements [remediation.Sweeper]: what the blast radius or the halt switch held is made when they let it.

@@ -61,7 +61,8 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	return func(ctx context.Context, q Request) (Answer, error) {
 		asked := 0
 		for _, is := range []bool{
-			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.Snooze != nil, q.Glass != nil, q.UndoRequest != remediation.UndoRequest{},
+			q.Halt != nil, q.Resume != nil, q.Exempt != nil, q.Snooze != nil, q.Glass != nil,
+			q.UndoRequest != remediation.UndoRequest{},
 		} {
 			if is {
 				asked++

@@ -100,7 +100,8 @@ func (s Snoozer) allows(ctx context.Context, who caller.Identity, c ledger.Case)
 			owned = contact.Missing.Empty() && strings.EqualFold(contact.Address, c.Owner)
 		}
 		if !owned {
-			return s.refused(i18n.T("that is for its owner alone: %s", i18n.Or(i18n.Literal(c.Owner), i18n.T("nobody is known"))))
+			owner := i18n.Or(i18n.Literal(c.Owner), i18n.T("nobody is known"))
+			return s.refused(i18n.T("that is for its owner alone: %s", owner))
 		}
 	}
 	return nil

@@ -126,7 +126,7 @@ func (a *app) root() *cobra.Command {
 		"`file` of settings, such as cdk.json (default: those that were deployed)")
 	root.AddCommand(a.explain(), a.undo(), a.halt(), a.resume(), a.release(), a.sweep(), a.redrive(), a.drill(),
 		a.report(), a.doctor(), a.preview(), a.organization())
-	root.AddCommand(a.exempt(), a.snooze(), a.breakGlass(), a.console())
+	root.AddCommand(a.exempt(), a.snooze(), a.offboard(), a.breakGlass(), a.console())
 	return root
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/control"
+	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/test/hostile"
 )
 
@@ -173,6 +175,12 @@ func TestRun_Usage(t *testing.T) {
 		{"two requests for exemptions", []string{"exempt", "--approve=x", "--list"},
 			"--user, --approve, --revoke and --list exclude each other"},
 		{"a revocation without a reason", []string{"exempt", "--revoke=x"}, required("reason")},
+		{"a person who is a name", []string{"offboard", "kim", "--yes"},
+			"PERSON is one email address: warder offboard kim@example.com"},
+		{"a person of two addresses", []string{"offboard", "kim@example.com,lee@example.com", "--yes"},
+			"kim@example.com,lee@example.com is not understood: email"},
+		{"a manager who is a name", []string{"offboard", "kim@example.com", "--manager=lee", "--yes"},
+			"kim@example.com is not understood: manager"},
 		{"a due date put off by nothing", []string{"snooze", "--id=a1", "--reason=x", "--days=none"},
 			`--days "none" is not understood: want a number`},
 		{"a role for no time", []string{"break-glass", "--role=e", "--reason=x"}, required("minutes")},
@@ -274,6 +282,21 @@ func TestExempt(t *testing.T) {
 		if diff := cmp.Diff([]string{"warder-undo signed " + tt.want}, a.asked); diff != "" {
 			t.Errorf("%v: asked (-want +got):\n%s", tt.args, diff)
 		}
+	}
+}
+
+func TestOffboard(t *testing.T) {
+	a := &fakeAccount{functions: map[string]string{"warder-offboard-user": `{"outcome":"changed","changes":[],"notices":[]}`}}
+	status, stdout, stderr := a.ask(t, "", "offboard", "kim@example.com", "--user=kim, kim-ci", "--yes")
+	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "offboard-user: changed") || len(a.asked) != 1 {
+		t.Fatalf("status %d, printed %q, error %q, asked %v", status, stdout, stderr, a.asked)
+	}
+	sent, found := strings.CutPrefix(a.asked[0], "warder-offboard-user signed ")
+	e, err := event.Decode([]byte(sent))
+	left, ok := e.Detail.(*event.PersonLeft)
+	if !found || err != nil || !ok || left.Fault != "" || left.Email != "kim@example.com" ||
+		!slices.Equal(left.UserNames, []string{"kim", "kim-ci"}) {
+		t.Errorf("asked %q: %+v, %v", a.asked[0], left, err)
 	}
 }
 

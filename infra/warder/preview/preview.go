@@ -104,7 +104,9 @@ type Options struct {
 	Controls []control.Control // and tools
 	Only     []string          // ids of the controls to run; empty: all
 	Config   aws.Config        // of the hub's region
-	Now      func() time.Time
+	// Event is what the controls are given, of that account and region; nil for what their schedules give them.
+	Event func(account, region string, at time.Time) json.RawMessage
+	Now   func() time.Time
 	// Progress is called before the first call to the account and whenever a control has finished, and says how
 	// to count the calls.
 	Progress func(done, total int, calls func() int)
@@ -270,6 +272,9 @@ func (p *previewer) run(ctx context.Context, c control.Control) *outcome {
 	runner, err := p.runner(ctx, c, cfg, o)
 	if err == nil {
 		event := account.ScheduledEvent("preview-"+c.ID, p.preview.Account, p.preview.Region, p.preview.At)
+		if p.Event != nil {
+			event = p.Event(p.preview.Account, p.preview.Region, p.preview.At)
+		}
 		o.report, err = runner.Run(ctx, remediation.Invocation{ID: "preview", Left: timeout}, event)
 	}
 	switch {

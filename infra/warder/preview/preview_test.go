@@ -3,6 +3,7 @@ package preview
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -258,6 +259,30 @@ func TestHostilePreview_SteersTheTerminal(t *testing.T) {
 			if why := hostile.Steers(printed); why != "" {
 				t.Errorf("%s: prints what %s: %.700q", what, why, printed)
 			}
+		}
+	}
+}
+
+// An event in place of a schedule: what would be done about it is shown, and none of it is done.
+func TestRun_Event(t *testing.T) {
+	e := &endpoint{}
+	o := options(t, e, `{"controls":{"offboard-user":{"publishers":["arn:aws:iam::111122223333:role/hr"]}}}`, "offboard-user")
+	o.Event = func(account, region string, at time.Time) json.RawMessage {
+		return fmt.Appendf(nil, `{"version":"0","id":"l1","detail-type":"Person left","source":"warder.people","account":%q,`+
+			`"time":%q,"region":%q,"resources":[],"detail":{"version":"1","id":"l1","email":"alice@example.com",`+
+			`"leftAt":%[2]q,"userNames":["alice"]}}`, account, at.Format(time.RFC3339), region)
+	}
+	got, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v: %+v", err, got.Controls)
+	}
+	about := func(l Line) bool { return strings.Contains(l.Title, "left") }
+	if !slices.ContainsFunc(got.Lines, about) {
+		t.Errorf("lines %+v", got.Lines)
+	}
+	for _, operation := range e.sent {
+		if !strings.HasPrefix(operation, "Get") && !strings.HasPrefix(operation, "List") {
+			t.Errorf("sent %s", operation)
 		}
 	}
 }
