@@ -3,6 +3,8 @@ package restorelogging
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/warder-aws/warder/pkg/change"
@@ -56,6 +58,17 @@ func (m *memory) saw(c change.Change, value string) {
 	if k.Value != value || m.now.Sub(k.At) > renewed {
 		m.values[c.Thing()], m.changed = known{value, m.now}, true
 	}
+}
+
+// all are the things of a kind that are remembered, in the order of their names.
+func (m *memory) all(kind string) (things []change.Change) {
+	for _, name := range slices.Sorted(maps.Keys(m.values)) {
+		// What a thing is in may have the sign in its name, as a log group can; kinds and subjects have none.
+		if parts := strings.SplitN(name, "#", 3); len(parts) == 3 && parts[0] == kind {
+			things = append(things, change.Change{Kind: kind, Subject: parts[1], Target: parts[2]})
+		}
+	}
+	return things
 }
 
 // keep writes what was seen, if that is anything new, without what nobody saw for a month.

@@ -71,6 +71,9 @@ func (p *planner) call(
 		}
 		return p.inspect(ctx, m, c, recorder(c.Region, name))
 	}
+	if kind := regional[c.Source]; kind != "" {
+		return p.inspectRegion(ctx, m, c, kind, c.Region)
+	}
 	return nil, nil
 }
 
@@ -226,16 +229,17 @@ func (p *planner) sweep(ctx context.Context, m *memory) ([]remediation.Finding, 
 		things = append(things, recorder(p.region, status.Name))
 	}
 	// Recorders of other regions are known from their events.
-	for thing := range m.values {
-		parts := strings.Split(thing, "#")
-		if len(parts) == 3 && parts[0] == change.Recorder && parts[2] != p.region {
-			things = append(things, recorder(parts[2], parts[1]))
+	for _, thing := range m.all(change.Recorder) {
+		if thing.Target != p.region {
+			things = append(things, thing)
 		}
 	}
 	slices.SortFunc(things, func(a, b change.Change) int {
 		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Thing(), b.Thing()))
 	})
-	return p.inspect(ctx, m, nil, things...)
+	findings, err := p.inspect(ctx, m, nil, things...)
+	found, fault := p.sweepRegions(ctx, m)
+	return append(findings, found...), errors.Join(err, fault)
 }
 
 // trails are the ARNs of the account's own trails, in every region.
@@ -321,7 +325,9 @@ func (p *planner) compare(m *memory, c *event.APICall, thing change.Change, now 
 	before := cmp.Or(m.before(thing), assumed(c, thing, now))
 	lost, ok := assess(thing, before, now)
 	if !ok {
-		m.saw(thing, now)
+		if now != "" {
+			m.saw(thing, now)
+		}
 		return remediation.Finding{}, false
 	}
 	if m.before(thing) == "" {
@@ -347,6 +353,12 @@ func assumed(c *event.APICall, thing change.Change, now string) string {
 	case c == nil:
 	case c.Name == "StopLogging", c.Name == "StopConfigurationRecorder":
 		return change.On
+	case c.Name == "UpdateDetector":
+		on, ok := c.Request.Bool("enable")
+		if d, err := change.ParseDetection(now); err == nil && ok && !on {
+			d.Enabled = true
+			return d.Text()
+		}
 	case c.Name == "PutEventSelectors":
 		s, err := change.ParseSelectors(now)
 		if all, ok := s.WithManagement(); err == nil && ok && s.Management().Writes < all.Management().Writes {
@@ -377,8 +389,10 @@ func assess(thing change.Change, before, now string) (l loss, ok bool) {
 		return l, before == change.On && now == change.Off
 	case change.TrailSelectors:
 		return assessSelectors(l, thing, before, now)
-	default:
+	case change.TrailScope:
 		return assessScope(l, thing, before, now)
+	default:
+		return assessRegion(l, thing, before, now)
 	}
 }
 
@@ -426,7 +440,10 @@ func assessScope(l loss, thing change.Change, before, now string) (loss, bool) {
 
 // subject names a thing: no two have the same name.
 func (p *planner) subject(thing change.Change) string {
-	if at := region(thing); at != p.region || thing.Kind == change.Recorder {
+	switch at := region(thing); {
+	case thing.Kind == change.Detector, thing.Kind == change.Hub:
+		return at + "/" + thing.Kind
+	case at != p.region || thing.Kind == change.Recorder:
 		return at + "/" + thing.Subject
 	}
 	return thing.Subject
@@ -437,5 +454,6 @@ func region(thing change.Change) string {
 	if trail, err := arn.Parse(thing.Target); err == nil {
 		return trail.Region
 	}
-	return thing.Target
+	region, _, _ := thing.Share()
+	return region
 }

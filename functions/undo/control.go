@@ -14,11 +14,14 @@ import (
 	"github.com/warder-aws/warder/pkg/cloudtrail"
 	"github.com/warder-aws/warder/pkg/config"
 	"github.com/warder-aws/warder/pkg/ec2"
+	"github.com/warder-aws/warder/pkg/guardduty"
 	"github.com/warder-aws/warder/pkg/handler"
 	"github.com/warder-aws/warder/pkg/rds"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/rotation"
+	"github.com/warder-aws/warder/pkg/route53resolver"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/securityhub"
 	"github.com/warder-aws/warder/pkg/signin"
 )
 
@@ -54,6 +57,10 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 	maps.Copy(s.Kinds, cloudtrail.Kinds(cloudtrail.New(s.AWS)))
 	maps.Copy(s.Kinds, config.Kinds(config.New(s.AWS)))
 	maps.Copy(s.Kinds, ec2.Kinds(ec2.New(s.AWS)))
+	maps.Copy(s.Kinds, ec2.FlowKinds(ec2.New(s.AWS)))
+	maps.Copy(s.Kinds, guardduty.Kinds(guardduty.New(s.AWS)))
+	maps.Copy(s.Kinds, securityhub.Kinds(securityhub.New(s.AWS)))
+	maps.Copy(s.Kinds, route53resolver.Kinds(route53resolver.New(s.AWS), ec2.Tagged(ec2.New(s.AWS))))
 	maps.Copy(s.Kinds, rds.Kinds(rds.New(s.AWS)))
 	maps.Copy(s.Kinds, signin.Kinds(signin.New(s.AWS)))
 	maps.Copy(s.Kinds, rotation.Kinds(s.IAM, secretsmanager.NewFromConfig(s.AWS)))

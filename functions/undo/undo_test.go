@@ -12,10 +12,13 @@ import (
 	"github.com/warder-aws/warder/pkg/config"
 	"github.com/warder-aws/warder/pkg/control"
 	"github.com/warder-aws/warder/pkg/ec2"
+	"github.com/warder-aws/warder/pkg/guardduty"
 	"github.com/warder-aws/warder/pkg/owner"
 	"github.com/warder-aws/warder/pkg/rds"
 	"github.com/warder-aws/warder/pkg/rotation"
+	"github.com/warder-aws/warder/pkg/route53resolver"
 	"github.com/warder-aws/warder/pkg/s3"
+	"github.com/warder-aws/warder/pkg/securityhub"
 	"github.com/warder-aws/warder/pkg/signin"
 )
 
@@ -23,7 +26,7 @@ import (
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
 	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails", "ec2:DescribeImages", "ec2:DescribeSnapshots",
-	"rds:ListTagsForResource", "ec2:DescribeTags",
+	"rds:ListTagsForResource", "ec2:DescribeTags", "ec2:DescribeVpcs",
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
 	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
 	"secretsmanager:RestoreSecret",
@@ -43,6 +46,7 @@ func TestPermissions_Kinds(t *testing.T) {
 					"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:Query",
 					"sns:Publish", "kms:Decrypt",
 					"kms:GenerateDataKey",
+					"iam:PassRole", "logs:CreateLogDelivery", // of who makes a flow log
 				},
 				action,
 			) {
@@ -58,6 +62,8 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
 		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds",
 		reflect.TypeFor[signin.Client](): "signin",
+		reflect.TypeFor[*guardduty.Client](): "guardduty", reflect.TypeFor[*securityhub.Client](): "securityhub",
+		reflect.TypeFor[*route53resolver.Client](): "route53resolver",
 	} {
 		for i := range kinds.NumMethod() {
 			if action := service + ":" + kinds.Method(i).Name; !slices.Contains(onlyForward, action) &&

@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -42,9 +43,9 @@ func parseOptions(args []string) options {
 
 // listOptions take several values.
 var listOptions = map[string]bool{
-	"alarm-names": true, "filter": true, "group-names": true, "ids": true, "organization-arns": true, "tag-keys": true,
-	"tags":     true,
-	"user-ids": true, "values-to-add": true,
+	"alarm-names": true, "filter": true, "flow-log-ids": true, "group-names": true, "ids": true,
+	"organization-arns": true, "resource-ids": true, "tag-keys": true, "tags": true, "user-ids": true,
+	"values-to-add": true,
 }
 
 // one is the value of an option, empty when it has none.
@@ -75,6 +76,44 @@ var targets = map[string]string{
 	"ssm": "AmazonSSM", "secretsmanager": "secretsmanager", "dynamodb": "DynamoDB_20120810", "events": "AWSEvents",
 	"kms": "TrentService", "logs": "Logs_20140328", "sqs": "AmazonSQS",
 	"cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", "configservice": "StarlingDoveService",
+	"route53resolver": "Route53Resolver",
+}
+
+// restCalls are the method and the path of the operations of services that have a path for each. ID is the value of
+// detector-id.
+var restCalls = map[string][2]string{
+	"guardduty create-detector":           {http.MethodPost, "detector"},
+	"guardduty delete-detector":           {http.MethodDelete, "detector/ID"},
+	"guardduty get-detector":              {http.MethodGet, "detector/ID"},
+	"guardduty list-detectors":            {http.MethodGet, "detector"},
+	"guardduty update-detector":           {http.MethodPost, "detector/ID"},
+	"securityhub batch-disable-standards": {http.MethodPost, "standards/deregister"},
+	"securityhub batch-enable-standards":  {http.MethodPost, "standards/register"},
+	"securityhub disable-security-hub":    {http.MethodDelete, "accounts"},
+	"securityhub enable-security-hub":     {http.MethodPost, "accounts"},
+	"securityhub get-enabled-standards":   {http.MethodPost, "standards/get"},
+}
+
+// restRequest is a call of the REST protocol in JSON.
+func restRequest(ctx context.Context, endpoint, service, operation string, o options) (*http.Request, error) {
+	call, ok := restCalls[service+" "+operation]
+	if !ok {
+		return nil, fmt.Errorf("aws %s %s: scripts do not have it", service, operation)
+	}
+	path := strings.Replace(call[1], "ID", o.one("detector-id"), 1)
+	delete(o.values, "detector-id")
+	body, err := json.Marshal(o.input(service == "guardduty"))
+	if err != nil {
+		return nil, err
+	}
+	if call[0] != http.MethodPost {
+		body = nil
+	}
+	request, err := http.NewRequestWithContext(ctx, call[0], endpoint+"/"+path, bytes.NewReader(body))
+	if err == nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return request, err
 }
 
 // versions are those of the query APIs other than IAM's and STS's.
@@ -84,7 +123,8 @@ var versions = map[string]string{
 
 // flat are the lists of EC2 and RDS, which the wire names otherwise than the command line.
 var flat = map[string]string{
-	"group-names": "UserGroup", "user-ids": "UserId", "organization-arns": "OrganizationArn",
+	"flow-log-ids": "FlowLogId", "resource-ids": "ResourceId", "group-names": "UserGroup",
+	"user-ids": "UserId", "organization-arns": "OrganizationArn",
 	"values-to-add": "ValuesToAdd.AttributeValue",
 }
 
@@ -125,6 +165,8 @@ func (s script) call(endpoint, accessKey string, args []string) (string, error) 
 		request, err = schedulerRequest(s.ctx, endpoint, args[1], o)
 	case service == "signin": // its operations have paths
 		request, err = jsonRequest(s.ctx, endpoint+"/"+args[1], "signin."+pascal(args[1]), o)
+	case service == "guardduty" || service == "securityhub":
+		request, err = restRequest(s.ctx, endpoint, service, args[1], o)
 	case service == "lambda":
 		request, err = lambdaRequest(s.ctx, endpoint, args[1], o)
 	default:
@@ -197,8 +239,9 @@ var plainJSON = map[string]bool{
 	"SecretString": true, "Value": true, "Policy": true, "EventPattern": true,
 	"MessageBody": true}
 
-// jsonRequest is a call of the JSON protocol. An option without a value is true, or false if it begins with no.
-func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
+// input are the parameters of a call in JSON, if their names begin in lower case or not. An option without a value is
+// true, or false if it begins with no.
+func (o options) input(lower bool) map[string]any {
 	input := map[string]any{}
 	for name, values := range o.values {
 		input[pascal(name)] = o.one(name)
@@ -215,14 +258,18 @@ func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http
 			input[pascal(name)] = json.RawMessage(o.one(name))
 		}
 	}
-	// Their parameters begin in lower case.
-	if strings.HasPrefix(target, targets["logs"]) || strings.HasPrefix(target, "signin.") {
-		for name, value := range input {
+	if lower {
+		for name, value := range maps.Clone(input) {
 			delete(input, name)
 			input[strings.ToLower(name[:1])+name[1:]] = value
 		}
 	}
-	body, err := json.Marshal(input)
+	return input
+}
+
+// jsonRequest is a call of the JSON protocol.
+func jsonRequest(ctx context.Context, endpoint, target string, o options) (*http.Request, error) {
+	body, err := json.Marshal(o.input(strings.HasPrefix(target, targets["logs"]) || strings.HasPrefix(target, "signin.")))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +77,8 @@ func reachRest(t *testing.T) *stage {
 	}))
 	for _, play := range []func(){
 		r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
-		r.locked, r.recorded, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed, r.unstarted,
+		r.locked, r.recorded, r.detected, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
+		r.unstarted,
 	} {
 		play()
 	}
@@ -251,6 +253,60 @@ func (r *reacher) recorded() {
 		r.idle()
 	}
 	for _, subject := range []string{"acme-reach", emulator.Region + "/default"} {
+		r.undone(map[string]string{"user": subject, "since": since()})
+	}
+}
+
+// detected: what a region detects and records with is switched off and restored; undo switches it off, and its undo on.
+func (r *reacher) detected() {
+	operator := script{stage: r.stage}
+	do := func(line, pattern string) string {
+		r.Helper()
+		out, err := operator.asOperator(strings.Fields(line)...)
+		if err != nil {
+			r.Fatalf("%s: %v", line, err)
+		}
+		r.idle()
+		found := regexp.MustCompile(pattern).FindString(out)
+		if found == "" && pattern != "" {
+			r.Fatalf("%s: no %s in %s", line, pattern, out)
+		}
+		return found
+	}
+	vpc := do("ec2 create-vpc --cidr-block 10.9.0.0/16", "vpc-[0-9a-f]{8,}")
+	subnet := do("ec2 create-subnet --cidr-block 10.9.0.0/24 --vpc-id "+vpc, "subnet-[0-9a-f]{8,}")
+	card := do("ec2 create-network-interface --subnet-id "+subnet, "eni-[0-9a-f]{8,}")
+	do("s3api create-bucket --bucket acme-flows", "")
+	const group = "cloud-watch-logs --log-group-name flows " +
+		"--deliver-logs-permission-arn arn:aws:iam::123456789012:role/flows"
+	ids := "ec2 delete-flow-logs --flow-log-ids"
+	for _, of := range [][3]string{
+		{"VPC", vpc, "s3 --log-destination arn:aws:s3:::acme-flows"}, {"Subnet", subnet, group},
+		{"NetworkInterface", card, group},
+	} {
+		ids += " " + do("ec2 create-flow-logs --traffic-type ALL --resource-type "+of[0]+" --resource-ids "+of[1]+
+			" --log-destination-type "+of[2], "fl-[0-9a-f]+")
+	}
+	queries := do("route53resolver create-resolver-query-log-config --name dns --creator-request-id 1 --destination-arn "+
+		"arn:aws:s3:::acme-flows", "rslvr-qlc-[0-9a-f]+")
+	association := " --resolver-query-log-config-id " + queries + " --resource-id " + vpc
+	do("route53resolver associate-resolver-query-log-config"+association, "")
+	detector := do(`guardduty create-detector --enable --features [{"name":"S3_DATA_EVENTS","status":"ENABLED"}]`,
+		"[0-9a-f]{32}")
+	do("securityhub enable-security-hub --no-enable-default-standards", "")
+	const standard = "arn:aws:securityhub:us-east-1::standards/nist-800-53/v/5.0.0"
+	do(`securityhub batch-enable-standards --standards-subscription-requests [{"StandardsArn":"`+standard+`"}]`, "")
+	do("guardduty update-detector --no-enable --detector-id "+detector, "")
+	r.undone(map[string]string{"user": emulator.Region + "/" + change.Detector, "since": since()})
+	do(`securityhub batch-disable-standards --standards-subscription-arns `+
+		`["arn:aws:securityhub:us-east-1:123456789012:subscription/nist-800-53/v/5.0.0"]`, "")
+	do("guardduty delete-detector --detector-id "+detector, "")
+	do("route53resolver disassociate-resolver-query-log-config"+association, "")
+	do("route53resolver delete-resolver-query-log-config --resolver-query-log-config-id "+queries, "")
+	do(ids, "")
+	for _, subject := range []string{
+		vpc, subnet, card, emulator.Region + "/" + change.Detector, emulator.Region + "/" + change.Hub,
+	} {
 		r.undone(map[string]string{"user": subject, "since": since()})
 	}
 }

@@ -168,6 +168,12 @@ var inEveryRegion = []string{
 	"rds:DescribeDBClusterSnapshotAttributes", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBSnapshotAttributes",
 	"rds:DescribeDBSnapshots", "rds:ListTagsForResource", "rds:ModifyDBClusterSnapshotAttribute",
 	"rds:ModifyDBSnapshotAttribute", "ssm:TerminateSession",
+	"ec2:CreateFlowLogs", "ec2:DeleteFlowLogs",
+	"guardduty:DeleteDetector", "guardduty:GetDetector", "guardduty:UpdateDetector",
+	"route53resolver:AssociateResolverQueryLogConfig", "route53resolver:CreateResolverQueryLogConfig",
+	"route53resolver:DisassociateResolverQueryLogConfig",
+	"securityhub:BatchDisableStandards", "securityhub:BatchEnableStandards", "securityhub:DisableSecurityHub",
+	"securityhub:EnableSecurityHub", "securityhub:GetEnabledStandards",
 }
 
 // anyMetric reports whether the call reads metrics: the simulator takes that for a call on a dataset, which IAM does

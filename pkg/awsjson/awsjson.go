@@ -69,11 +69,10 @@ func Post[Out any](ctx context.Context, c *Client, operation, path string, in an
 	return Rest[Out](ctx, c, operation, http.MethodPost, path, in)
 }
 
-// Rest is Post with another method. What the path says is not in the input, which is nil if there is nothing more. That
-// of a GET is not sent.
+// Rest is Post with another method. What the path says is not in the input; a GET and a DELETE send nothing more.
 func Rest[Out any](ctx context.Context, c *Client, operation, method, path string, in any) (*Out, error) {
 	encode := func(in any) ([]byte, error) {
-		if in == nil || method == http.MethodGet {
+		if in == nil || method == http.MethodGet || method == http.MethodDelete {
 			return nil, nil
 		}
 		return json.Marshal(in)

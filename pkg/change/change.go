@@ -113,6 +113,10 @@ func Described() Registry {
 		described{TrailEvents{}},
 		described{TrailScopes{}},
 		described{Recorders{}},
+		described{Detectors{}},
+		described{Hubs{}},
+		described{FlowLogs{}},
+		described{QueryLogs{}},
 		described{Shares{Kind: SnapshotShare}},
 		described{Shares{Kind: ImageShare}},
 		described{Shares{Kind: DBSnapshotShare}},
@@ -132,6 +136,21 @@ func (d described) Read(context.Context, Change) (string, error) {
 
 func (d described) Set(context.Context, Change) error {
 	return fmt.Errorf("set %s: this function only describes it", d.Name())
+}
+
+// Unless is the error of a change that was tried, or none if all is as it is to be nevertheless: a request whose answer
+// was lost is made again, and then there is already what it makes.
+func Unless(ctx context.Context, kind interface {
+	Read(ctx context.Context, c Change) (string, error)
+}, c Change, tried error,
+) error {
+	if tried == nil {
+		return nil
+	}
+	if is, err := kind.Read(ctx, c); err == nil && is == c.After {
+		return nil
+	}
+	return tried
 }
 
 // Conditional is implemented by kinds whose changes cannot always be reverted, although the thing is as it was left.

@@ -133,7 +133,8 @@ func NotFound(err error) bool {
 var gone = []string{
 	"NoSuchEntity", "NoSuchBucket", "DoesNotExistException", "TrailNotFoundException",
 	"NoSuchConfigurationRecorderException", "InvalidSnapshot.NotFound", "InvalidAMIID.NotFound",
-	"InvalidAMIID.Unavailable",
+	"InvalidAMIID.Unavailable", "InvalidVpcId.NotFound", "InvalidVpcID.NotFound", "InvalidSubnetID.NotFound",
+	"InvalidSubnetId.NotFound", "InvalidNetworkInterfaceID.NotFound", "InvalidTransitGatewayID.NotFound",
 	"DBSnapshotNotFound", "DBClusterSnapshotNotFoundFault",
 }
 

@@ -121,12 +121,17 @@ var (
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssignin.html
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamidentitycenter.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonguardduty.html
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53resolver.html
 var unscopedActions = []string{
 	"access-analyzer:ListAnalyzers", "cloudformation:ListStacks", "cloudtrail:ListTrails", "cloudwatch:GetMetricData",
-	"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags",
+	"ec2:DescribeFlowLogs", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:DescribeTags", "ec2:DescribeVpcs",
+	"guardduty:CreateDetector", "guardduty:ListDetectors",
 	"iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary",
 	"iam:GetCredentialReport", "iam:GetServiceLastAccessedDetails", "iam:ListRoles", "iam:ListUsers",
-	"lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "ses:GetAccount",
+	"lambda:ListEventSourceMappings", "logs:CreateLogDelivery", "logs:DescribeLogGroups",
+	"route53resolver:ListResolverQueryLogConfigAssociations", "route53resolver:ListResolverQueryLogConfigs",
+	"ses:GetAccount",
 	"signin:DeleteConsoleAuthorizationConfiguration", "signin:DeleteResourcePermissionStatement",
 	"signin:GetConsoleAuthorizationConfiguration", "signin:GetResourcePolicy",
 	"signin:ListResourcePermissionStatements", "signin:PutConsoleAuthorizationConfiguration",

@@ -1,5 +1,5 @@
-// Package ec2 reads and changes whom EBS snapshots and machine images are shared with. It calls EC2 by package awsjson:
-// the client of the SDK is larger than a whole function.
+// Package ec2 reads and changes whom EBS snapshots and machine images are shared with, and makes and deletes flow logs.
+// It calls EC2 by package awsjson: the client of the SDK is larger than a whole function.
 package ec2
 
 import (

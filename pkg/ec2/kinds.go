@@ -11,7 +11,8 @@ import (
 // Kinds returns a registry of the changes to shares of snapshots and images.
 func Kinds(c Client) change.Registry {
 	return change.NewRegistry(
-		kind{change.Shares{Kind: change.SnapshotShare}, c}, kind{change.Shares{Kind: change.ImageShare}, c})
+		kind{change.Shares{Kind: change.SnapshotShare}, tagged{c}},
+		kind{change.Shares{Kind: change.ImageShare}, tagged{c}})
 }
 
 // Reads lists the operations that read whom something is shared with.
@@ -48,7 +49,7 @@ func All(ctx context.Context, api Lists, kind, region string) iter.Seq2[string, 
 
 type kind struct {
 	change.Shares
-	client Client
+	tagged
 }
 
 func (k kind) Read(ctx context.Context, c change.Change) (string, error) {
@@ -91,10 +92,15 @@ func (k kind) Set(ctx context.Context, c change.Change) (err error) {
 	return change.Wrap(err, "change whom %q is shared with", c.Subject)
 }
 
+// Tagged reads the tags of what a change is about whose target is that of a share.
+func Tagged(c Client) change.Tagged { return tagged{c} }
+
+type tagged struct{ client Client }
+
 // Tags implements [change.Tagged].
-func (k kind) Tags(ctx context.Context, c change.Change) (map[string]string, error) {
+func (t tagged) Tags(ctx context.Context, c change.Change) (map[string]string, error) {
 	region, _, _ := c.Share()
-	out, err := k.client.DescribeTags(ctx, &DescribeTagsInput{region, c.Subject})
+	out, err := t.client.DescribeTags(ctx, &DescribeTagsInput{region, c.Subject})
 	if err != nil {
 		return nil, change.Wrap(err, "describe tags of %q", c.Subject)
 	}

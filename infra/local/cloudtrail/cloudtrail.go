@@ -234,7 +234,22 @@ func requestParameters(form url.Values) any {
 	if len(tree) == 0 {
 		return nil
 	}
+	if ids, ok := tree["FlowLogId"].(map[string]any); ok && form.Get("Action") == "DeleteFlowLogs" {
+		return map[string]any{"DeleteFlowLogsRequest": map[string]any{"FlowLogId": tagged(list(ids))}}
+	}
 	return lists(tree)
+}
+
+// tagged is how newer calls of EC2 name things: one as an object, several as a list of them.
+func tagged(names []any) any {
+	all := make([]any, 0, len(names))
+	for i, name := range names {
+		all = append(all, map[string]any{"tag": i + 1, "content": name})
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return all
 }
 
 // put stores text under path, one map for each step.

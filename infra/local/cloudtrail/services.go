@@ -11,7 +11,8 @@ import (
 // signature, with the name in events.
 var services = map[string]string{
 	"cloudtrail": "cloudtrail", "cloudwatch": "monitoring", "config": "config", "dynamodb": "dynamodb", "ec2": "ec2",
-	"events": "events", "kms": "kms", "lambda": "lambda", "logs": "logs", "monitoring": "monitoring", "rds": "rds",
+	"events": "events", "guardduty": "guardduty", "kms": "kms", "lambda": "lambda", "logs": "logs",
+	"monitoring": "monitoring", "rds": "rds", "route53resolver": "route53resolver", "securityhub": "securityhub",
 	"scheduler": "scheduler", "signin": "signin", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
 }
 

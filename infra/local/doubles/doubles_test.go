@@ -103,6 +103,7 @@ func table() []trial {
 		recorders,
 		shares,
 		signIns,
+		detections,
 	)
 }
 
@@ -128,6 +129,11 @@ func start() fakeaws.State {
 		maps.Copy(s.Trails, with.Trails)
 		maps.Copy(s.Recorders, with.Recorders)
 		maps.Copy(s.Shares, with.Shares)
+		maps.Copy(s.Detectors, with.Detectors)
+		maps.Copy(s.Hubs, with.Hubs)
+		maps.Copy(s.VPCs, with.VPCs)
+		maps.Copy(s.FlowLogs, with.FlowLogs)
+		maps.Copy(s.QueryLogs, with.QueryLogs)
 	}
 	return s
 }

@@ -60,7 +60,9 @@ func fixtures() fakeaws.State {
 		Members: members(), Topics: map[string]*fakeaws.Topic{}, Queues: map[string]*fakeaws.Queue{},
 		Buses:  map[string]*fakeaws.Bus{"warder": {}},
 		Trails: map[string]*fakeaws.Trail{}, Recorders: map[string]*fakeaws.Recorder{},
-		Shares: map[string]*fakeaws.Share{},
+		Shares:    map[string]*fakeaws.Share{},
+		Detectors: map[string]*fakeaws.Detector{}, Hubs: map[string]*fakeaws.Hub{}, VPCs: map[string]*fakeaws.VPC{},
+		FlowLogs: map[string]*fakeaws.FlowLog{}, QueryLogs: map[string]*fakeaws.QueryLog{},
 	}
 	s.Policies[readOnly] = document // AWS's own, which moto has
 	for n := range many {

@@ -121,6 +121,7 @@ func seed(t *testing.T, server *moto.Server, cfg aws.Config, s fakeaws.State) {
 	for name, share := range s.Shares {
 		must(name, seedShare(t.Context(), cfg, name, share))
 	}
+	must("what detects", seedDetection(t.Context(), cfg, s))
 	for arn := range s.Topics {
 		_, err := sns.NewFromConfig(cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{
 			Name: aws.String(arn[strings.LastIndex(arn, ":")+1:]),

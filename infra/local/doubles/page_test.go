@@ -18,9 +18,13 @@ func reference(operation string) string {
 		"secretsmanager": "secretsmanager/latest/apireference", "s3": "AmazonS3/latest/API", "sns": "sns/latest/api",
 		"sqs": "AWSSimpleQueueService/latest/APIReference", "events": "eventbridge/latest/APIReference",
 		"dynamodb": "amazondynamodb/latest/APIReference", "cloudtrail": "awscloudtrail/latest/APIReference",
-		"config": "config/latest/APIReference",
-		"ec2":    "AWSEC2/latest/APIReference", "rds": "AmazonRDS/latest/APIReference",
+		"config": "config/latest/APIReference", "guardduty": "guardduty/latest/APIReference",
+		"securityhub": "securityhub/1.0/APIReference",
+		"ec2":         "AWSEC2/latest/APIReference", "rds": "AmazonRDS/latest/APIReference",
 		"signin": "signin/latest/APIReference", "sso": "singlesignon/latest/APIReference",
+	}
+	if service == "route53resolver" {
+		of[service], name = "Route53/latest/APIReference", service+"_"+name
 	}
 	return fmt.Sprintf("[%s](https://docs.aws.amazon.com/%s/API_%s.html)", operation, of[service], name)
 }

@@ -66,7 +66,7 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 			call.Resource = caller.ARN
 			about, _ = h.user(caller.Name)
 		}
-	case req.service == "ec2" && call.Resource != "*":
+	case req.service == "ec2" && named["SnapshotId"]+named["ImageId"] != "":
 		call.Conditions["ec2:Owner"] = h.Account // functions ask for what the account owns
 	// A list is of all that there are, for each of which one may stand.
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html
@@ -84,6 +84,8 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 	// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
 	case call.Action == "cloudwatch:GetMetricData":
 		call.Resource = "arn:aws:cloudwatch:" + req.region + ":" + h.Account + ":dataset/default"
+	case call.Action == "ec2:CreateFlowLogs":
+		h.recordFlowLog(call, req, named)
 	// Of a secret that exists the ARN has six characters more than anybody may know beforehand.
 	case req.service == "secretsmanager" && a.status == http.StatusOK:
 		var found struct{ ARN string }
@@ -157,6 +159,28 @@ func (h *Handler) record(ctx context.Context, function string, req request, abou
 	}
 }
 
+// recordFlowLog keeps the calls that EC2 makes for one that makes a flow log.
+// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-user.html
+func (h *Handler) recordFlowLog(call Call, req request, named map[string]string) {
+	of := call
+	of.Resource = "arn:aws:ec2:" + req.region + ":" + h.Account + ":" + flowLogged(named["ResourceId.1"])
+	h.Note(of)
+	if role := named["DeliverLogsPermissionArn"]; role != "" {
+		h.Note(Call{Function: call.Function, By: "ec2", Action: "iam:PassRole", Resource: role,
+			Conditions: map[string]string{"iam:PassedToService": "vpc-flow-logs.amazonaws.com"}})
+	}
+	if named["LogDestinationType"] == "s3" {
+		h.Note(Call{Function: call.Function, By: "ec2", Action: "logs:CreateLogDelivery", Resource: "*",
+			Conditions: map[string]string{}})
+	}
+}
+
+// flowLogged is what a flow log is of, in an ARN.
+func flowLogged(id string) string {
+	prefix, _, _ := strings.Cut(id, "-")
+	return map[string]string{"vpc": "vpc", "subnet": "subnet", "eni": "network-interface"}[prefix] + "/" + id
+}
+
 // deploys reports whether a resource of that type and name is of one of the stacks.
 func (h *Handler) deploys(kind, name string) bool {
 	for _, d := range h.Deployed {
@@ -216,6 +240,9 @@ func parameters(req request) map[string]string {
 		named["Name"] = req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
 		named["GroupName"], named["State"] = cmp.Or(put.GroupName, named["groupName"], "default"), put.State
 	}
+	if id := detectorID(req); id != "" {
+		named["DetectorId"] = id
+	}
 	if req.service == "s3" {
 		named["Bucket"], named["Key"], _ = strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	}
@@ -235,6 +262,34 @@ func schedulerAction(method, path string) string {
 		return verb + "ScheduleGroup"
 	}
 	return ""
+}
+
+// restActions are the operations of GuardDuty and Security Hub that change or read what they detect.
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_Operations.html
+// https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_Operations.html
+var restActions = map[string]string{
+	"GET /detector": "ListDetectors", "POST /detector": "CreateDetector", "GET /detector/ID": "GetDetector",
+	"POST /detector/ID": "UpdateDetector", "DELETE /detector/ID": "DeleteDetector",
+	"POST /accounts": "EnableSecurityHub", "DELETE /accounts": "DisableSecurityHub", "GET /accounts": "DescribeHub",
+	"POST /standards/get": "GetEnabledStandards", "POST /standards/register": "BatchEnableStandards",
+	"POST /standards/deregister": "BatchDisableStandards",
+}
+
+// restAction is the action of a request to a service that has a path for each; empty for one that is not known.
+func restAction(method, path string) string {
+	if id, ok := strings.CutPrefix(path, "/detector/"); ok && !strings.Contains(id, "/") {
+		path = "/detector/ID"
+	}
+	return restActions[method+" "+path]
+}
+
+// detectorID is the detector that a request to GuardDuty is about, empty for none.
+func detectorID(req request) string {
+	id, ok := strings.CutPrefix(req.URL.Path, "/detector/")
+	if req.service != "guardduty" || !ok {
+		return ""
+	}
+	return id
 }
 
 // s3Action is the IAM action of a request to S3, whose API has no names on the wire; empty for those
@@ -352,6 +407,18 @@ func resource(service, account, region string, named map[string]string) string {
 		return "arn:aws:ec2:" + region + "::snapshot/" + named["SnapshotId"]
 	case service == "ec2" && has("ImageId"):
 		return "arn:aws:ec2:" + region + "::image/" + named["ImageId"]
+	case service == "ec2" && has("FlowLogId.1"):
+		return regional("vpc-flow-log/" + named["FlowLogId.1"])
+	case service == "ec2" && has("ResourceId.1"): // what makes a flow log
+		return regional("vpc-flow-log/new")
+	case service == "guardduty" && has("DetectorId"):
+		return regional("detector/" + named["DetectorId"])
+	case service == "securityhub":
+		return regional("hub/default")
+	case service == "route53resolver" && has("ResolverQueryLogConfigId"):
+		return regional("resolver-query-log-config/" + named["ResolverQueryLogConfigId"])
+	case service == "route53resolver" && has("DestinationArn"): // what makes a configuration
+		return regional("resolver-query-log-config/new")
 	case service == "rds" && has("ResourceName"):
 		return named["ResourceName"]
 	case service == "rds" && has("DBSnapshotIdentifier"):

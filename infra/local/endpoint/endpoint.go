@@ -196,6 +196,8 @@ func read(w http.ResponseWriter, r *http.Request) (request, error) {
 		req.action = mailAction(r.URL.Path)
 	case req.service == "scheduler":
 		req.action = schedulerAction(r.Method, r.URL.Path)
+	case req.service == "guardduty" || req.service == "securityhub":
+		req.action, req.form = restAction(r.Method, r.URL.Path), nil
 	}
 	return req, nil
 }

@@ -31,6 +31,12 @@ func (h *Handler) recordChange(ctx context.Context, req request, name string, re
 	if req.service == "scheduler" {
 		call.Form, call.Body = nil, schedulerBody(req)
 	}
+	if id := detectorID(req); id != "" { // a record has what the path says with the rest
+		fields := map[string]any{}
+		_ = json.Unmarshal(req.body, &fields) // what cannot be read was refused
+		fields["detectorId"] = id
+		call.Body, _ = json.Marshal(fields) // cannot fail
+	}
 	data, err := cloudtrail.Event(call)
 	if err != nil {
 		return err

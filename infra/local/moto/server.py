@@ -59,6 +59,7 @@ from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.dynamodb.models import DynamoDBBackend  # noqa: E402
+from moto.guardduty.models import Detector  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.exceptions import EntityAlreadyExists, NotFoundException  # noqa: E402
 from moto.iam.models import (  # noqa: E402
@@ -76,6 +77,10 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.route53resolver.exceptions import ResourceNotFoundException  # noqa: E402
+from moto.route53resolver.responses import Route53ResolverResponse  # noqa: E402
+from moto.securityhub.responses import SecurityHubResponse  # noqa: E402
+from moto.securityhub.urls import url_paths as securityhub_urls  # noqa: E402
 from moto.ssm.responses import SimpleSystemManagerResponse  # noqa: E402
 from moto.sts.models import sts_backends  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
@@ -365,6 +370,105 @@ def unused(request):
 def list_analyzers(query):
     there = FINDINGS and "type=ACCOUNT_UNUSED_ACCESS" in query
     return {"analyzers": [{"arn": ANALYZER, "status": "ACTIVE"}] if there else []}
+
+
+# What GuardDuty is not told to change it leaves as it is; moto forgets all features but those that are named.
+update_detector = Detector.update
+
+
+def update_some_features(self, enable, finding_publishing_frequency, data_sources, features):
+    if features is not None:
+        named = {feature["name"] for feature in features}
+        features = [f for f in self.features if f["name"] not in named] + features
+    update_detector(self, enable, finding_publishing_frequency, data_sources, features)
+
+
+Detector.update = update_some_features
+
+
+# moto's Security Hub has no standards.
+# https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetEnabledStandards.html
+def standards(self):
+    hub = self.securityhub_backend
+    hub.describe_hub()  # refuses if Security Hub is off
+    if getattr(hub, "since", None) != hub.enabled_at:
+        hub.since, hub.standards = hub.enabled_at, {}
+    return hub.standards
+
+
+def answer_standards(some):
+    return json.dumps(
+        {
+            "StandardsSubscriptions": [
+                {
+                    "StandardsSubscriptionArn": subscription,
+                    "StandardsArn": name,
+                    "StandardsStatus": "READY",
+                    "StandardsInput": {},
+                }
+                for name, subscription in some.items()
+            ]
+        }
+    )
+
+
+def get_enabled_standards(self):
+    return answer_standards(standards(self))
+
+
+def batch_enable_standards(self):
+    known, region = standards(self), self.region
+    for request in json.loads(self.body)["StandardsSubscriptionRequests"]:
+        name = request["StandardsArn"]
+        known[name] = (
+            f"arn:aws:securityhub:{region}:{DEFAULT_ACCOUNT_ID}:subscription/"
+            + name.split(":", 5)[5].split("/", 1)[1]
+        )
+    return answer_standards(known)
+
+
+def batch_disable_standards(self):
+    known = standards(self)
+    gone = json.loads(self.body)["StandardsSubscriptionArns"]
+    for name in [name for name, subscription in known.items() if subscription in gone]:
+        del known[name]
+    return answer_standards(known)
+
+
+for path, operation in {
+    "get": get_enabled_standards,
+    "register": batch_enable_standards,
+    "deregister": batch_disable_standards,
+}.items():
+    setattr(SecurityHubResponse, operation.__name__, operation)
+    securityhub_urls["{0}/standards/" + path + "$"] = SecurityHubResponse.dispatch
+
+
+# moto logs DNS queries of a VPC, and never ends that.
+def disassociate_resolver_query_log_config(self):
+    known = self.route53resolver_backend.resolver_query_log_config_associations
+    config, vpc = self._get_param("ResolverQueryLogConfigId"), self._get_param("ResourceId")
+    for key, association in known.items():
+        if association.resolver_query_log_config_id == config and association.resource_id == vpc:
+            answer = association.description() | {"Status": "DELETING"}
+            del known[key]
+            return json.dumps({"ResolverQueryLogConfigAssociation": answer})
+    raise ResourceNotFoundException(f"The VPC {vpc} is not associated with {config}")
+
+
+def delete_resolver_query_log_config(self):
+    known = self.route53resolver_backend.resolver_query_log_configs
+    config = self._get_param("ResolverQueryLogConfigId")
+    if config not in known:
+        raise ResourceNotFoundException(f"There is no query logging configuration {config}")
+    answer = known.pop(config).description() | {"Status": "DELETING"}
+    return json.dumps({"ResolverQueryLogConfig": answer})
+
+
+Route53ResolverResponse.disassociate_resolver_query_log_config = (
+    disassociate_resolver_query_log_config
+)
+Route53ResolverResponse.delete_resolver_query_log_config = delete_resolver_query_log_config
 
 
 def iam():

@@ -216,8 +216,8 @@ func TestReads(t *testing.T) {
 		"access-analyzer:ListAnalyzers", "access-analyzer:ListFindings",
 		"cloudformation:DescribeStacks", "cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus",
 		"cloudtrail:ListTags", "cloudtrail:ListTrails", "config:DescribeConfigurationRecorderStatus",
-		"ec2:DescribeImageAttribute", "ec2:DescribeImages", "ec2:DescribeSnapshotAttribute", "ec2:DescribeSnapshots",
-		"ec2:DescribeTags",
+		"ec2:DescribeFlowLogs", "ec2:DescribeImageAttribute", "ec2:DescribeImages", "ec2:DescribeSnapshotAttribute",
+		"ec2:DescribeSnapshots", "ec2:DescribeTags", "ec2:DescribeVpcs", "guardduty:GetDetector", "guardduty:ListDetectors",
 		"iam:GenerateCredentialReport", "iam:GenerateServiceLastAccessedDetails", "iam:GetAccessKeyLastUsed",
 		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
@@ -228,7 +228,9 @@ func TestReads(t *testing.T) {
 		"iam:ListUserPolicies", "iam:ListUsers",
 		"rds:DescribeDBClusterSnapshotAttributes", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBSnapshotAttributes",
 		"rds:DescribeDBSnapshots", "rds:ListTagsForResource",
+		"route53resolver:ListResolverQueryLogConfigAssociations", "route53resolver:ListResolverQueryLogConfigs",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
+		"securityhub:GetEnabledStandards",
 		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
 	}
 	if diff := cmp.Diff(want, Reads(controls)); diff != "" {

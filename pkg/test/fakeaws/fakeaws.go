@@ -66,6 +66,13 @@ type State struct {
 	// which there are instances of IAM Identity Center.
 	SignIn  *SignIn  `json:"signIn,omitempty"`
 	Centers []string `json:"identityCenters,omitempty"`
+	// Detectors are GuardDuty's and hubs Security Hub's, by region.
+	Detectors map[string]*Detector `json:"detectors,omitempty"`
+	Hubs      map[string]*Hub      `json:"hubs,omitempty"`
+	// FlowLogs, VPCs and what logs DNS queries are by region and id: "us-east-1/vpc-1".
+	FlowLogs  map[string]*FlowLog  `json:"flowLogs,omitempty"`
+	VPCs      map[string]*VPC      `json:"vpcs,omitempty"`
+	QueryLogs map[string]*QueryLog `json:"queryLogs,omitempty"`
 }
 
 // User is an IAM user.
@@ -252,6 +259,11 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.Shares, state.Shares)
 	merge(&a.state.Accessed, state.Accessed)
 	merge(&a.state.Analyzers, state.Analyzers)
+	alter(&a.state.Detectors, state.Detectors)
+	alter(&a.state.Hubs, state.Hubs)
+	alter(&a.state.FlowLogs, state.FlowLogs)
+	alter(&a.state.VPCs, state.VPCs)
+	alter(&a.state.QueryLogs, state.QueryLogs)
 	alter(&a.state.Groups, state.Groups)
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {

@@ -142,15 +142,20 @@ func (c call) ModifyImageAttribute(in *ec2.ModifyImageAttributeInput) (any, erro
 	return c.permit(change.ImageShare, in.ImageID, in.Operation, in.Permission)
 }
 
-// DescribeTags returns the tags of a snapshot or an image.
+// DescribeTags returns the tags of a snapshot, an image or a VPC.
 func (c call) DescribeTags(in *ec2.DescribeTagsInput) (any, error) {
-	out := &ec2.DescribeTagsOutput{}
+	var tags map[string]string
 	for _, kind := range []string{change.SnapshotShare, change.ImageShare} {
 		if share, err := c.share(kind, c.region, in.ResourceID); err == nil {
-			for _, key := range sorted(share.Tags) {
-				out.Tags = append(out.Tags, ec2.Tag{Key: key, Value: share.Tags[key]})
-			}
+			tags = share.Tags
 		}
+	}
+	if vpc := c.state.VPCs[c.region+"/"+in.ResourceID]; vpc != nil {
+		tags = vpc.Tags
+	}
+	out := &ec2.DescribeTagsOutput{}
+	for _, key := range sorted(tags) {
+		out.Tags = append(out.Tags, ec2.Tag{Key: key, Value: tags[key]})
 	}
 	return out, nil
 }

@@ -82,6 +82,9 @@ var message = aws.String("a fault of the scenario")
 //   - https://docs.aws.amazon.com/config/latest/APIReference/CommonErrors.html
 //   - https://docs.aws.amazon.com/signin/latest/APIReference/API_PutResourcePermissionStatement.html
 //   - https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_ListInstances.html
+//   - https://docs.aws.amazon.com/guardduty/latest/APIReference/CommonErrors.html
+//   - https://docs.aws.amazon.com/securityhub/1.0/APIReference/CommonErrors.html
+//   - https://docs.aws.amazon.com/Route53/latest/APIReference/CommonErrors.html
 var services = map[string]codes{
 	"iam": {
 		generic("Throttling"), &iam.ServiceFailureException{Message: message}, generic("AccessDenied"),
@@ -118,6 +121,18 @@ var services = map[string]codes{
 	"config": {
 		generic("ThrottlingException"), generic("InternalFailure"), generic("AccessDeniedException"),
 		generic("NoSuchConfigurationRecorderException"),
+	},
+	"guardduty": {
+		generic("TooManyRequestsException"), generic("InternalServerErrorException"), generic("AccessDeniedException"),
+		generic("BadRequestException"),
+	},
+	"securityhub": {
+		generic("TooManyRequestsException"), generic("InternalException"), generic("AccessDeniedException"),
+		generic("ResourceNotFoundException"),
+	},
+	"route53resolver": {
+		generic("ThrottlingException"), generic("InternalServiceErrorException"), generic("AccessDeniedException"),
+		generic("ResourceNotFoundException"),
 	},
 	"ec2": {
 		generic("RequestLimitExceeded"), generic("InternalError"), generic("UnauthorizedOperation"),
