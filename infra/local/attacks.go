@@ -45,6 +45,7 @@ var attackKinds = []struct{ id, title string }{
 	{"drill", "A drill as cover"},
 	{"make", "Values on the command line"}, {"flood", "Floods"}, {"blind", "Switching Warder off"},
 	{"secrets", "Secrets in answers"}, {"names", "Names that confuse"}, {"input", "Bad input"},
+	{"share", "Shared with strangers"}, {"left", "People who left"},
 }
 
 // What came of an attack.

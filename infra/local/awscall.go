@@ -217,6 +217,9 @@ func formRequest(ctx context.Context, endpoint, action, version string, o option
 			case flat[name] != "":
 				form.Set(fmt.Sprintf("%s.%d", flat[name], i+1), value)
 			case name == "tags":
+				if version == versions["ec2"] {
+					member = fmt.Sprintf("Tag.%d", i+1)
+				}
 				for field, part := range fields(value) {
 					form.Set(member+"."+field, part)
 				}
