@@ -46,6 +46,9 @@ func (e *endpoint) Do(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	operation := form.Get("Action") + request.Header.Get("X-Amz-Target")
+	if operation == "" { // of a service that has a path for each
+		operation = request.Method + " " + request.URL.Path
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sent = append(e.sent, operation)
@@ -147,7 +150,8 @@ func TestRun_NothingIsWritten(t *testing.T) {
 	const trails = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
 	reads := []string{
 		"Get", "List", "Describe", "Generate", "AmazonSSM.Describe", trails + "List", trails + "Get",
-		"StarlingDoveService.Describe",
+		"StarlingDoveService.Describe", "Route53Resolver.List", "GET /", "POST /standards/get", "POST /get-",
+		"POST /list-",
 	}
 	for _, mode := range []string{"halted", "acting"} {
 		t.Run(mode, func(t *testing.T) {
@@ -231,7 +235,8 @@ func TestReads(t *testing.T) {
 		"route53resolver:ListResolverQueryLogConfigAssociations", "route53resolver:ListResolverQueryLogConfigs",
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"securityhub:GetEnabledStandards",
-		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sts:AssumeRoot", "sts:GetCallerIdentity",
+		"signin:GetConsoleAuthorizationConfiguration", "signin:GetResourcePolicy", "signin:ListResourcePermissionStatements",
+		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sso:ListInstances", "sts:AssumeRoot", "sts:GetCallerIdentity",
 	}
 	if diff := cmp.Diff(want, Reads(controls)); diff != "" {
 		t.Errorf("reads (-want +got):\n%s", diff)
