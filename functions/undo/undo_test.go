@@ -27,6 +27,7 @@ import (
 var onlyForward = []string{
 	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails", "ec2:DescribeImages", "ec2:DescribeSnapshots",
 	"rds:ListTagsForResource", "ec2:DescribeTags", "ec2:DescribeVpcs",
+	"route53resolver:CreateResolverQueryLogConfig", // no undo deletes what it would make again
 	"iam:CreateAccessKey", "iam:GetAccessKeyLastUsed",
 	"secretsmanager:CreateSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:PutSecretValue",
 	"secretsmanager:RestoreSecret",
@@ -61,7 +62,7 @@ func TestPermissions_Kinds(t *testing.T) {
 		reflect.TypeFor[s3.API]():            "s3", reflect.TypeFor[rotation.Secrets](): "secretsmanager",
 		reflect.TypeFor[*cloudtrail.Client](): "cloudtrail", reflect.TypeFor[*config.Client](): "config",
 		reflect.TypeFor[*ec2.Client](): "ec2", reflect.TypeFor[*rds.Client](): "rds",
-		reflect.TypeFor[signin.Client](): "signin",
+		reflect.TypeFor[signin.Client]():     "signin",
 		reflect.TypeFor[*guardduty.Client](): "guardduty", reflect.TypeFor[*securityhub.Client](): "securityhub",
 		reflect.TypeFor[*route53resolver.Client](): "route53resolver",
 	} {

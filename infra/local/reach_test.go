@@ -293,19 +293,26 @@ func (r *reacher) detected() {
 	do("route53resolver associate-resolver-query-log-config"+association, "")
 	detector := do(`guardduty create-detector --enable --features [{"name":"S3_DATA_EVENTS","status":"ENABLED"}]`,
 		"[0-9a-f]{32}")
-	do("securityhub enable-security-hub --no-enable-default-standards", "")
 	const standard = "arn:aws:securityhub:us-east-1::standards/nist-800-53/v/5.0.0"
-	do(`securityhub batch-enable-standards --standards-subscription-requests [{"StandardsArn":"`+standard+`"}]`, "")
+	hub := func(region, standards string) {
+		r.Helper()
+		do("securityhub enable-security-hub --no-enable-default-standards --region "+region, "")
+		do("securityhub batch-enable-standards --standards-subscription-requests "+standards+" --region "+region, "")
+	}
+	hub(emulator.Region, `[{"StandardsArn":"`+standard+`"}]`)
+	hub("eu-west-1", `[{"StandardsArn":"`+standard+`"},{"StandardsArn":"arn:aws:securityhub:eu-west-1::standards/a/v/1"}]`)
 	do("guardduty update-detector --no-enable --detector-id "+detector, "")
 	r.undone(map[string]string{"user": emulator.Region + "/" + change.Detector, "since": since()})
-	do(`securityhub batch-disable-standards --standards-subscription-arns `+
-		`["arn:aws:securityhub:us-east-1:123456789012:subscription/nist-800-53/v/5.0.0"]`, "")
+	do(`securityhub batch-disable-standards --region eu-west-1 --standards-subscription-arns `+
+		`["arn:aws:securityhub:eu-west-1:123456789012:subscription/nist-800-53/v/5.0.0"]`, "")
+	do("securityhub disable-security-hub", "")
 	do("guardduty delete-detector --detector-id "+detector, "")
 	do("route53resolver disassociate-resolver-query-log-config"+association, "")
 	do("route53resolver delete-resolver-query-log-config --resolver-query-log-config-id "+queries, "")
 	do(ids, "")
 	for _, subject := range []string{
 		vpc, subnet, card, emulator.Region + "/" + change.Detector, emulator.Region + "/" + change.Hub,
+		"eu-west-1/" + change.Hub,
 	} {
 		r.undone(map[string]string{"user": subject, "since": since()})
 	}

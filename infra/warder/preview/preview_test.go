@@ -236,7 +236,8 @@ func TestReads(t *testing.T) {
 		"s3:GetBucketPublicAccessBlock", "s3:GetBucketTagging", "secretsmanager:DescribeSecret",
 		"securityhub:GetEnabledStandards",
 		"signin:GetConsoleAuthorizationConfiguration", "signin:GetResourcePolicy", "signin:ListResourcePermissionStatements",
-		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sso:ListInstances", "sts:AssumeRoot", "sts:GetCallerIdentity",
+		"ssm:DescribeInstanceInformation", "ssm:DescribeSessions", "sso:ListInstances", "sts:AssumeRoot",
+		"sts:GetCallerIdentity",
 	}
 	if diff := cmp.Diff(want, Reads(controls)); diff != "" {
 		t.Errorf("reads (-want +got):\n%s", diff)
