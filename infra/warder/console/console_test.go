@@ -389,7 +389,8 @@ func TestSession(t *testing.T) {
 			t.Errorf("%s %s: a refusal shows something", method, path)
 		}
 		for name, want := range map[string]string{"Content-Security-Policy": policy, "Cache-Control": "no-store",
-			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"} {
+			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin"} {
 			if got := answer.Header.Get(name); got != want {
 				t.Errorf("%s %s: %s: %q", method, path, name, got)
 			}

@@ -67,11 +67,14 @@ func TestPagesInABrowser(t *testing.T) {
 				{Press: "Tab"}, {Press: "Tab"}, {Press: "Tab"}, {Press: "Tab", Focus: "form.filter button"},
 				{Press: "j", Focus: "tr:nth-child(1) a.row"}, {Press: "j", Focus: "tr:nth-child(2) a.row"},
 				{Press: "k", Focus: "tr:nth-child(1) a.row"}, {Press: "Enter", Page: "incident"}}}
-		seen, err := browser.SeeServed(t.Context(), c.s.URL(), append(all, keys), pictures)
+		act := browser.Look{Name: "act", Path: "confirm?act=halt", Windows: keys.Windows,
+			Keys: []browser.Key{{Press: "Shift", Focus: "input[name=reason]"}, {Press: "x"}, {Press: "Enter", Page: "result"}}}
+		all = append(all, act, keys)
+		seen, err := browser.SeeServed(t.Context(), c.s.URL(), all, pictures)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := len(all)*len(windows) + 1; len(seen) != want {
+		if want := (len(all)-2)*len(windows) + 2; len(seen) != want {
 			t.Fatalf("%d looks, want %d", len(seen), want)
 		}
 		for _, s := range seen {
@@ -80,6 +83,9 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 		if last := seen[len(seen)-1]; !strings.Contains(last.Text, "aaaaaaaaaa-1") {
 			t.Error("the keys did not lead to the first incident")
+		}
+		if done := c.s.Account.(*fakeAccount).asked; len(done) != 1 || done[0] != "halt true by kim: x" {
+			t.Errorf("Enter did %q, want the halt that was shown", done)
 		}
 	}
 }
