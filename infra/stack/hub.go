@@ -156,8 +156,8 @@ func (h *Hub) addFunctions() {
 	for _, c := range h.props.Controls {
 		f := h.addFunction(c)
 		functions = append(functions, f)
-		h.names.Roles = append(h.names.Roles, *f.Role().RoleName())
 	}
+	h.names.Roles = h.props.roles()
 	h.names.Quarantine = newQuarantine(h.Stack, h.props.Settings)
 	for i, c := range h.props.Controls {
 		h.names.Queue = h.queues[c.ID]

@@ -270,18 +270,8 @@ func (p *HubProps) validatePatterns() (faults []error) {
 
 // longestNames returns the longest names of resources that CloudFormation can choose in a stack of that name.
 func (p *HubProps) longestNames(stack string) settings.Function {
-	var roles []string
-	for _, c := range p.Controls {
-		// STACK-ID-SUFFIX, where the CDK adds a digest to the id, and cut to 64 characters (CreateRole, RoleName). A
-		// StackSet's own name is longer than any that is given.
-		name := len(stack + "-" + pascal(c.ID) + "Role00000000-0000000000000")
-		if p.Settings.AssetBucket != "" {
-			name = 64
-		}
-		roles = append(roles, longest("", min(name, 64)))
-	}
 	policy := "arn:aws-us-gov:iam::000000000000:policy" + change.QuarantinePath
-	// STACK-ID-SUFFIX as well, where no topic of the stack has a longer id; a name of a stack has at most 128 characters
+	// STACK-ID-SUFFIX, where no topic of the stack has a longer id; a name of a stack has at most 128 characters
 	// (CreateStack, StackName).
 	length := len(stack)
 	if p.Settings.AssetBucket != "" {
@@ -303,7 +293,7 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 		},
 		Bus:        settings.Product,
 		Quarantine: settings.Quarantine{Key: policy + change.KeyQuarantine, Outside: policy + change.OutsideQuarantine},
-		Roles:      roles,
+		Roles:      p.roles(),
 		Own: settings.Own{
 			Stack:  longest("", 128), // CreateStack, StackName
 			Topics: []string{topic},
@@ -311,6 +301,15 @@ func (p *HubProps) longestNames(stack string) settings.Function {
 			Keys:   []string{longest("arn:aws-us-gov:kms:us-gov-west-1:000000000000:key/", 36)},
 		},
 	}
+}
+
+// roles are the names of the roles of all controls, in their order.
+func (p *HubProps) roles() []string {
+	var names []string
+	for _, c := range p.Controls {
+		names = append(names, settings.FunctionName(c.ID))
+	}
+	return names
 }
 
 func longest(prefix string, name int) string { return fmt.Sprintf("%s%0*d", prefix, name, 0) }

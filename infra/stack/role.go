@@ -36,6 +36,8 @@ func (h *Hub) newRole(scope constructs.Construct, c control.Control, plumbing []
 		policies["control"] = document(statements...)
 	}
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
+		// The functions know each other's roles by their names, which all stand in the environment of each.
+		RoleName:       jsii.String(settings.FunctionName(c.ID)),
 		Path:           jsii.String(settings.RolePath),
 		Description:    jsii.String("What the function " + settings.FunctionName(c.ID) + " may do"),
 		AssumedBy:      servicePrincipal("lambda"),
