@@ -98,7 +98,7 @@ func assessHalt(_ Finding, x facts) decision {
 	if x.ledger.state.Halt.Halted {
 		return decision{answer: hold, why: HaltReason(x.ledger.state.Halt)}
 	}
-	why := x.ledger.orders.Forbid(x.control, x.now)
+	why := x.orders.Forbid(x.control, x.now)
 	return stop(!why.Empty(), hold, why)
 }
 
@@ -305,6 +305,7 @@ type facts struct {
 	tags     map[string]string // of the subject; nil when it does not exist
 	firstKey string            // the access key of the same user that goes in this run
 	ledger   ledgerFacts
+	orders   orders.Orders // of the organization
 }
 
 // ledgerFacts are what the ledger knows about the changes.
@@ -316,7 +317,6 @@ type ledgerFacts struct {
 	recent  [][]ledger.RecentChange // what others than each step did to the same in the last day
 	actor   string                  // who made the changes necessary, if the event says so
 	within  bool                    // the changes are within the blast radius
-	orders  orders.Orders           // of the organization
 	reached bool                    // the owner, or somebody else who is responsible, can receive a notice
 	back    time.Time               // when mail to the owner last came back; zero if none did
 	// happened is when the event came about.

@@ -37,6 +37,21 @@ type switches struct {
 	orders *orders.Orders
 }
 
+// ordered are the organization's orders: one read for all that a run changes.
+func (s *switches) ordered(ctx context.Context, from Orders, now time.Time) (orders.Orders, error) {
+	if from == nil {
+		return orders.Orders{}, nil
+	}
+	if s.orders == nil {
+		read, err := from.Read(ctx, now)
+		if err != nil {
+			return orders.Orders{}, i18n.Fault{Text: i18n.T("what the organization orders cannot be read"), Err: err}
+		}
+		s.orders = &read
+	}
+	return *s.orders, nil
+}
+
 var errUnseen = errors.New("AWS does not show it")
 
 // read reads one fact about the changes of a finding, which entry records.
@@ -61,7 +76,7 @@ func (r *reader) read(ctx context.Context, what fact, f Finding, entry *ledger.E
 			return unreadable(i18n.T("the ledger of %q cannot be read", entry.Subject))
 		}
 		if x.stage == applying {
-			x.ledger.orders, err = r.ordered(ctx)
+			x.orders, err = r.switches.ordered(ctx, r.Orders, r.Now())
 		}
 	case recentChanges:
 		for i, step := range entry.Steps {
@@ -184,21 +199,6 @@ func (r *reader) guardState(ctx context.Context, f Finding, x *facts) (err error
 	x.ledger.current = r.cases.known[x.ledger.key]
 	x.ledger.hold, _ = x.ledger.state.Held(f.Changes, r.now)
 	return nil
-}
-
-// ordered are the organization's orders: one read for all that a run changes.
-func (r *reader) ordered(ctx context.Context) (orders.Orders, error) {
-	if r.Orders == nil {
-		return orders.Orders{}, nil
-	}
-	if r.switches.orders == nil {
-		read, err := r.Orders.Read(ctx, r.Now())
-		if err != nil {
-			return orders.Orders{}, i18n.Fault{Text: i18n.T("what the organization orders cannot be read"), Err: err}
-		}
-		r.switches.orders = &read
-	}
-	return *r.switches.orders, nil
 }
 
 // prefetch reads the holds on all that was found, in a call for each hundred; what fails is read one by one.
