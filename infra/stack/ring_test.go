@@ -323,7 +323,8 @@ func TestAlarms_EachFailureRings(t *testing.T) {
 		{"a region whose heartbeat has not arrived", once(metric.SilentRegions, 1), time.Hour,
 			map[string]int{"warder-no-heartbeat": 3}},
 		{"a control that stopped itself", once(metric.BreakerOpen, 1), time.Hour, map[string]int{"warder-breaker": 2}},
-		{"nobody can be notified of what is due", once(metric.Unreached, 2), time.Hour, map[string]int{"warder-unreached": 3}},
+		{"nobody can be notified of what is due", once(metric.Unreached, 2), time.Hour,
+			map[string]int{"warder-unreached": 3}},
 		{"halted for a day", once(metric.HaltedHours, 24.2), time.Hour, map[string]int{"warder-halted": 2}},
 		{"halted for hours", once(metric.HaltedHours, 23), time.Hour, map[string]int{}},
 		{"the check does not run any more", func(_ *testing.T, c *cloud) {

@@ -107,12 +107,12 @@ func (a Alarm) advice() i18n.Message {
 		return i18n.T("A control has not completed a sweep in time. The daily check names it in its notice. Sweep now and " +
 			"read the answer: make sweep CONTROL=name.")
 	case "unreached":
-		return i18n.T("A control is to change something, and nobody responsible can be notified before: it changes nothing. " +
-			"Its notice says what waits. Who is not reached, and why: make doctor.")
+		return i18n.T("A control is to change something, and nobody responsible can be notified before: it changes " +
+			"nothing. Its notice says what waits. Who is not reached, and why: make doctor.")
 	}
 	if id, ok := strings.CutSuffix(name, "-never"); ok {
-		return i18n.T("Sweeps run, and %s has never run: whether Warder is as it was deployed has never been looked at. Find "+
-			"out what keeps its schedule or its function from running: make doctor.", settings.FunctionName(id))
+		return i18n.T("Sweeps run, and %s has never run: whether Warder is as it was deployed has never been looked at. "+
+			"Find out what keeps its schedule or its function from running: make doctor.", settings.FunctionName(id))
 	}
 	if id, ok := strings.CutSuffix(name, "-missing"); ok {
 		return i18n.T("%s has not run for more than a day: whether Warder is as it was deployed is not known. Find out who "+
