@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/configservice"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -194,7 +193,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	}
 
 	cfg := r.config()
-	rules, queues := eventbridge.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
+	queues := sqs.NewFromConfig(cfg)
 	topics := sns.NewFromConfig(cfg)
 	trails, recorders := cloudtrail.NewFromConfig(cfg), configservice.NewFromConfig(cfg)
 	// Nobody else writes the table.
@@ -202,7 +201,7 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 	own.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg),
 		"arn:aws:iam::123456789012:role/warder/warder-detach-direct-policy")
 	book := ledger.New(ledger.Dynamo{API: dynamodb.NewFromConfig(own), Name: settings.TableName})
-	rule, failed := named(t, rules, "warder-DetachDirectPolicyRule1"), queueOf(t, queues, "warder-Failed")
+	failed := queueOf(t, queues, "warder-Failed")
 	hub, err := deployment.Read(t.Context(), cloudformation.NewFromConfig(cfg), settings.Product)
 	if err != nil {
 		t.Fatal(err)
@@ -249,16 +248,6 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 		check, state string
 		says         string
 	}{
-		{"a rule is disabled",
-			func() error {
-				_, err := rules.DisableRule(ctx, &eventbridge.DisableRuleInput{Name: &rule})
-				return err
-			},
-			func() error {
-				_, err := rules.EnableRule(ctx, &eventbridge.EnableRuleInput{Name: &rule})
-				return err
-			},
-			"control detach-direct-policy", "problem", "the rule " + rule + " is disabled"},
 		{"a schedule is disabled",
 			func() error { return setSchedule("DISABLED") }, func() error { return setSchedule("ENABLED") },
 			"control detach-direct-policy", "problem", "the schedule " + schedule + " is disabled"},
@@ -352,16 +341,6 @@ func TestTheDoctorSeesWhatIsBrokenInTheAccountAndNothingElse(t *testing.T) {
 			}
 		})
 	}
-}
-
-// named is the one rule whose name begins so.
-func named(t *testing.T, client *eventbridge.Client, begin string) string {
-	t.Helper()
-	out, err := client.ListRules(t.Context(), &eventbridge.ListRulesInput{NamePrefix: &begin})
-	if err != nil || len(out.Rules) != 1 {
-		t.Fatalf("rules %s…: %+v, %v", begin, out, err)
-	}
-	return *out.Rules[0].Name
 }
 
 // queueOf is the URL of the one queue whose name begins so.

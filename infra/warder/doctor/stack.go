@@ -421,7 +421,7 @@ func (d *doctor) function(ctx context.Context, l *lines, c control.Control) erro
 	case hub.err != nil && (!c.Tool || len(rules) > 0):
 		l.unread(hub.err)
 		rules = nil
-	case !c.Tool && len(rules) == 0:
+	case !c.Tool && len(rules) == 0 && (len(c.Rules) > 0 || c.Schedule == ""):
 		l.problem(deploy, "the deployed stack has no rule that starts it")
 	}
 	for _, r := range rules {
