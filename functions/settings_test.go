@@ -59,7 +59,7 @@ at once, and takes effect with ` + "`make deploy`" + `. What is not set has its 
 	}
 	b.WriteString("\n## Controls\n\nUnder `controls`, by the control's id: `{\"deactivate-stale-access-key\": " +
 		"{\"mode\": \"enforce\", \"maxAgeDays\": 60}}`. Every control\n" +
-		"takes `mode`: `observe` (tell what would be done), `enforce` (do it) or `off`.\n")
+		"takes `mode`: `observe` (tell what would be done), `enforce` (do it) or `off`.\n" + byUser)
 	for _, c := range controls {
 		if c.Tool {
 			continue
@@ -76,6 +76,27 @@ at once, and takes effect with ` + "`make deploy`" + `. What is not set has its 
 	}
 	return b.String()
 }
+
+// byUser is the section about parameters that have values by user.
+const byUser = `
+### By person and machine
+
+A number, word or switch of a control about IAM users may have values by a user's tags or path. The first row that fits
+holds; the last one, without a condition, is for all others, and has to be there:
+
+    "deactivate-stale-access-key": {
+      "maxAgeDays": [{"tag": {"type": "machine"}, "value": 365}, {"path": "/machines/", "value": 180}, {"value": 90}],
+      "graceDays": [{"tag": {"type": "machine"}, "value": 30}, {"value": 7}]
+    }
+
+A row may have several tags, or tags and a path: all must fit. Keys of tags are compared without case, values with it; a
+path stands for all paths below it. Notices say which value holds, and why. A control takes four different conditions at
+most, as its sweep looks at all users once for each set of values. The rule of AWS Config gets the smallest number.
+
+**Whoever may tag a user, or change its path, chooses its values.** A tag that a user gave itself counts for nothing, if
+alert-policy-change is on, which remembers who set it. Allow ` + "`iam:TagUser`, `iam:UntagUser`, `iam:CreateUser`" + ` and
+` + "`iam:UpdateUser`" + ` to those only who may decide that. ` + "`make doctor`" + ` lists the tags that values go by.
+`
 
 // row is a row of the reference.
 func row(b *strings.Builder, name string, p control.Parameter) {

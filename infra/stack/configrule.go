@@ -48,7 +48,7 @@ func (p *HubProps) configRules() ([]configRule, error) {
 			}
 			wanted := configRule{ConfigRule: rule, values: map[string]string{}, by: c.ID}
 			for theirs, ours := range rule.Parameters {
-				wanted.values[theirs] = plainText(set.Parameters[ours])
+				wanted.values[theirs] = plainText(settings.Least(set.Parameters[ours]))
 			}
 			first, shared := made[rule.Name]
 			if !shared {

@@ -62,8 +62,23 @@ type Setup struct {
 func (c Control) Connect(r *remediation.Runner, cfg aws.Config, concurrency int) (err error) {
 	s := connect(r, cfg, c.Korean)
 	s.Concurrency = concurrency
-	r.Planner, err = c.New(s)
-	return err
+	if !r.Settings.ByUser() {
+		r.Planner, err = c.New(s)
+		return err
+	}
+	var variants remediation.ByUser
+	for _, parameters := range r.Settings.Choices() {
+		with := *r
+		with.Settings.Parameters = parameters
+		s.Runner = &with
+		planner, err := c.New(s)
+		if err != nil {
+			return err
+		}
+		variants = append(variants, remediation.Variant{Settings: with.Settings, Planner: planner})
+	}
+	r.Planner = variants
+	return nil
 }
 
 // Connect makes what answers the tool's requests, and completes the runner that it uses.

@@ -122,7 +122,8 @@ type Entry struct {
 	Thread string `json:"thread,omitempty"`
 	// Group is the id of the entry whose notice names this one with many alike; empty for one that is notified by itself.
 	Group string    `json:"group,omitempty"`
-	Due   time.Time `json:"due,omitzero"` // when its changes are due, for a case
+	Grace *int      `json:"grace,omitempty"` // days that the owner has, if the settings give users different ones
+	Due   time.Time `json:"due,omitzero"`    // when its changes are due, for a case
 	// Urgency names what its changes do not wait for; empty for what every safeguard applies to.
 	Urgency string `json:"urgency,omitempty"`
 	Drill   string `json:"drill,omitempty"` // the id of the drill that made the user; empty for everybody else

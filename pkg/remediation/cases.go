@@ -92,7 +92,7 @@ func (b *caseBook) follow(ctx context.Context, entry *ledger.Entry) error {
 		case entry.Notify == notice.Warning:
 			// SNS may have taken its time to accept what says when it is due.
 			accepted := entry.Notice(notice.Warning).At
-			c.Notified, c.Due, c.Reminded = accepted, later(entry.Due, accepted.Add(gracePeriod(b.Settings))), 0
+			c.Notified, c.Due, c.Reminded = accepted, later(entry.Due, accepted.Add(graceOf(entry, b.Settings))), 0
 		case entry.Notify == notice.Reminder:
 			c.Reminded = max(reminder(*c, b.now), c.Reminded)
 		case len(entry.Steps) == 0:

@@ -23,6 +23,7 @@ import (
 	"github.com/warder-aws/warder/pkg/event"
 	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 //go:embed ko.json
@@ -132,10 +133,11 @@ type Addressee struct {
 
 // origin is where a finding comes from, as far as its run knows more of that than its planner.
 type origin struct {
-	held   *ledger.Case // the case that the finding comes from, for one that was held
-	userID string       // the unique id of User, where it is known before the user is looked up
-	was    string       // the name of User in the event, if it is another
-	unread error        // why it could not be found out who User is
+	held   *ledger.Case       // the case that the finding comes from, for one that was held
+	userID string             // the unique id of User, where it is known before the user is looked up
+	was    string             // the name of User in the event, if it is another
+	unread error              // why it could not be found out who User is
+	given  *settings.Function // the control's, with the user's values; nil if there is one value for all
 }
 
 // Urgency says what a finding does not wait for.

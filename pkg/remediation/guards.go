@@ -330,6 +330,14 @@ func gracePeriod(f settings.Function) time.Duration {
 	return time.Duration(f.Days(settings.GraceDays)) * day
 }
 
+// graceOf is the grace period of an entry's owner: that of the user, if users have different ones.
+func graceOf(entry *ledger.Entry, f settings.Function) time.Duration {
+	if entry.Grace != nil {
+		return time.Duration(*entry.Grace) * day
+	}
+	return gracePeriod(f)
+}
+
 type answer int
 
 const (

@@ -18,6 +18,7 @@ import (
 	"github.com/warder-aws/warder/pkg/metric"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
+	"github.com/warder-aws/warder/pkg/settings"
 )
 
 // run is the handling of one event.
@@ -201,7 +202,7 @@ func inspect(ctx context.Context, r *run) (all []located, err error) {
 			t.event.Detail = &event.Sweep{Rule: sweep.Rule, After: r.record.After}
 		}
 		m := memory{r.Ledger, r.Control.ID, r.cases.open, r.clock, r.owners.saw, t.id}
-		findings, err := Inspect(planning, r.Planner, t.event, m, r.now)
+		findings, err := look(planning, r, t.event, m)
 		_, sweep := t.event.Detail.(*event.Sweep)
 		if err = r.await(ctx, err); len(findings) > 0 || missing(err) {
 			faults = append(faults, who.remember(ctx, t))
@@ -263,6 +264,9 @@ func (r *run) evaluate(ctx context.Context, f Finding) (key string, entries []le
 	}
 	if f.held != nil && f.held.UserID == "" && f.held.Key == f.key() {
 		entry.Case = f.held.Key // it was held when it could not be read whose it is
+	}
+	if f.given != nil {
+		entry.Grace = new(f.given.Days(settings.GraceDays))
 	}
 	f.Changes = changesOf(&entry)
 	d := r.decide(ctx, f, &entry, planning)
@@ -332,6 +336,9 @@ func (r *run) decide(ctx context.Context, f Finding, entry *ledger.Entry, at sta
 		stage: at, now: r.now, control: r.Control.ID, settings: r.Settings, widens: r.Kinds.Narrows(f.Changes),
 		known: map[fact]error{}, firstKey: r.reader.firstKeys[f.OneKeyPerRun],
 		ledger: ledgerFacts{key: entry.Case, actor: entry.Actor, happened: happened(r.event)},
+	}
+	if f.given != nil {
+		x.settings = *f.given
 	}
 	d := decide(f, x)
 	for ; d.needs != ""; d = decide(f, x) {
@@ -475,7 +482,7 @@ func (r *run) notify(ctx context.Context, entry *ledger.Entry, settled, retried 
 		return nil
 	case kind == notice.Warning:
 		// The owner has the whole grace period from now on, whenever the entry was made.
-		entry.Due = later(entry.Due, r.clock().Add(gracePeriod(r.Settings)))
+		entry.Due = later(entry.Due, r.clock().Add(graceOf(entry, r.Settings)))
 	}
 	if err := r.notifier.publish(ctx, entry, kind); err != nil {
 		if settled {

@@ -3,6 +3,7 @@ package remediation
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,8 @@ func (r *run) keepTagging(ctx context.Context) error {
 	for _, tag := range call.Request.Objects("tags") {
 		key, _ := tag.Text("key")
 		value, _ := tag.Text("value")
-		if key = strings.ToLower(key); !exemption.IsTag(key) && key != change.RotationTag {
+		key = strings.ToLower(key)
+		if !exemption.IsTag(key) && key != change.RotationTag && !slices.Contains(r.Settings.Marks, key) {
 			continue
 		}
 		t := ledger.Tagging{Value: change.Content(value), By: call.Identity.Name(), At: happened(r.event)}

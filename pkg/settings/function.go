@@ -31,6 +31,7 @@ type Function struct {
 	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
 	Orders          string          `json:"orders,omitempty"`  // ARN of the parameter that the organization orders by
 	Regions         []string        `json:"regions,omitempty"` // the other regions, of a control that sweeps over each
+	Marks           []string        `json:"marks,omitempty"`   // keys of tags that values of parameters go by, of every control
 	Owners          Owners          `json:"owners"`
 	BlastRadius     int             `json:"blastRadius"`   // changes that the control may make in an hour
 	HoldDays        int             `json:"holdDays"`      // days that sweeps leave alone what was undone
@@ -127,6 +128,7 @@ func (s Settings) Function(c control.Control) Function {
 		AllowedNetworks: s.AllowedNetworks,
 		TrustedAccounts: s.TrustedAccounts,
 		Orders:          orders,
+		Marks:           s.Marks(),
 		Owners:          s.Owners,
 		BlastRadius:     s.BlastRadius,
 		HoldDays:        s.HoldDays,

@@ -450,10 +450,17 @@ func parseControl(n *strictjson.Node, c control.Control) Control {
 	for name, p := range c.Parameters {
 		names = append(names, name)
 		set.Parameters[name] = p.Default
-		if value := n.Field(name); value != nil {
+		switch value := n.Field(name); {
+		case byUser(value):
+			set.Parameters[name] = parseRows(value, name, p, c)
+		case value != nil:
 			p.Check(value)
 			set.Parameters[name] = value.JSON()
 		}
+	}
+	if all := conditions(set.Parameters); len(all) > maxConditions {
+		n.Faultf("the parameters of %s have values by %d different tags and paths: at most %d are taken, as it looks at all "+
+			"users once for each set of values", c.ID, len(all), maxConditions)
 	}
 	slices.Sort(names)
 	n.Fields(append([]string{"mode"}, names...)...)

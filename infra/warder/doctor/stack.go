@@ -532,6 +532,11 @@ func (d *doctor) settingsOfFunctions(_ context.Context, l *lines) error {
 		return d.unread
 	}
 	d.notDeployed(l)
+	if keys := d.inForce.Marks(); len(keys) > 0 {
+		l.remark("let only people who may decide that set them on users, in iam:TagUser, iam:UntagUser and iam:CreateUser",
+			"parameters have values by the tags %s: whoever may set them on a user chooses its values",
+			strings.Join(keys, ", "))
+	}
 	l.ok("every function has the settings (%s)", source)
 	return nil
 }
