@@ -21,17 +21,18 @@ func (p planner) Plan(_ context.Context, e event.Event, _ time.Time) ([]remediat
 
 // A user has the values of its tag; a tag that it gave itself counts for nothing.
 func TestByUser_TagOfItsOwn(t *testing.T) {
+	const machine, others = "graceDays 30, because of tag type=machine", "graceDays 7, as for all others"
 	for _, tc := range []struct {
 		name, by string
 		tags     map[string]string
 		days     string // of grace, as the notice says
 	}{
-		{"nobody remembers who set it", "", map[string]string{"type": "machine"}, "graceDays 30, because of tag type=machine"},
-		{"set by somebody else", byKim, map[string]string{"Type": "machine"}, "graceDays 30, because of tag type=machine"},
-		{"set by itself", byAlice, map[string]string{"type": "machine"}, "graceDays 7, as for all others"},
-		{"set with a session of its own", byAlicesToken, map[string]string{"Type": "machine"}, "graceDays 7, as for all others"},
-		{"another value", byKim, map[string]string{"type": "Machine"}, "graceDays 7, as for all others"},
-		{"no tag", "", nil, "graceDays 7, as for all others"},
+		{"nobody remembers who set it", "", map[string]string{"type": "machine"}, machine},
+		{"set by somebody else", byKim, map[string]string{"Type": "machine"}, machine},
+		{"set by itself", byAlice, map[string]string{"type": "machine"}, others},
+		{"set with a session of its own", byAlicesToken, map[string]string{"Type": "machine"}, others},
+		{"another value", byKim, map[string]string{"type": "Machine"}, others},
+		{"no tag", "", nil, others},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, a, box := newRunner(t, finding(detach()))

@@ -31,7 +31,7 @@ type Function struct {
 	TrustedAccounts []string        `json:"trustedAccounts,omitempty"`
 	Orders          string          `json:"orders,omitempty"`  // ARN of the parameter that the organization orders by
 	Regions         []string        `json:"regions,omitempty"` // the other regions, of a control that sweeps over each
-	Marks           []string        `json:"marks,omitempty"`   // keys of tags that values of parameters go by, of every control
+	Marks           []string        `json:"marks,omitempty"`   // keys of tags that parameters of any control go by
 	Owners          Owners          `json:"owners"`
 	BlastRadius     int             `json:"blastRadius"`   // changes that the control may make in an hour
 	HoldDays        int             `json:"holdDays"`      // days that sweeps leave alone what was undone
