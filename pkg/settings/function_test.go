@@ -145,14 +145,14 @@ func TestFromEnv_Refuses(t *testing.T) {
 			"parameters: want an object, got an array"},
 		{"a field that does not exist", `"mode"`, `"region":"x","mode"`, "region: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, orders, regions, marks, owners, blastRadius, holdDays, cis, " +
-				"runbooks, " +
+			"runbooks, " +
 			"language, " +
 			"timezone, subjects, table, ledgerKey, topic, " +
 			"account, roles, quarantine, reach, eventClock, slack, mail, asking, queue, reports, drill, bus, drilled, " +
 			"modes, own, slackLocal"},
 		{"a field of another case", `"mode"`, `"Mode":"enforce","mode"`, "Mode: unknown field: known here are mode, " +
 			"parameters, allowedNetworks, trustedAccounts, orders, regions, marks, owners, blastRadius, holdDays, cis, " +
-				"runbooks, " +
+			"runbooks, " +
 			"language, " +
 			"timezone, subjects, table, ledgerKey, topic, " +
 			"account, roles, quarantine, reach, eventClock, slack, mail, asking, queue, reports, drill, bus, drilled, " +
