@@ -109,16 +109,6 @@ func (x Exempter) reason(text string) string {
 	return notice.Truncate(x.render(i18n.Literal(strings.TrimSpace(text))), maxReason)
 }
 
-// roleOf reports whether a name is that of the role of a control. The CDK names the role after the control, without
-// its dashes; CloudFormation puts the stack before it and letters of its own behind it, as in
-// warder-RequireMfaRole987544B2-1AB2C3D4E5F6G.
-func roleOf(id string) func(role string) bool {
-	name := "-" + strings.ReplaceAll(id, "-", "") + "role"
-	return func(role string) bool {
-		return role == settings.FunctionName(id) || strings.Contains(strings.ToLower(role), name)
-	}
-}
-
 // request records what is asked for, and grants it unless that takes a second person.
 func (x Exempter) request(ctx context.Context, q ExemptRequest, who caller.Identity) (ExemptAnswer, error) {
 	now := x.Now()
@@ -131,7 +121,7 @@ func (x Exempter) request(ctx context.Context, q ExemptRequest, who caller.Ident
 		return ExemptAnswer{}, x.refused(i18n.T("at most %d users and controls at a time", maxExempted))
 	}
 	for _, id := range a.Controls {
-		if id != exemption.All && !slices.ContainsFunc(x.Settings.Roles, roleOf(id)) {
+		if id != exemption.All && !slices.Contains(x.Settings.Roles, settings.FunctionName(id)) {
 			return ExemptAnswer{}, x.refused(i18n.T("there is no control %q", id))
 		}
 	}
