@@ -108,9 +108,10 @@ preview: $(WARDER) ## show whom it would notify of what, in the AWS account of t
 doctor: $(WARDER) ## check what Warder needs of the account, and how it is there: ARGS="--json"
 	@$(WARDER) $@ --settings $(SETTINGS_FILE) $(ARGS)
 
-.PHONY: explain undo exempt snooze break-glass halt resume release sweep drill redrive report
+.PHONY: explain undo apply exempt snooze break-glass halt resume release sweep drill redrive report
 explain: ## show what was done and why: KEY=... or USER=... or POLICY=... or ID=...
 undo: ## put back what was changed: ID=... or USER=... SINCE=... or RUN=..., and REASON="..."; YES=1 does not ask
+apply: ## apply a narrower policy that was proposed: ID=... REASON="..."
 exempt: ## keep controls from changing users: USER=... CONTROL=... UNTIL=... REASON="..."; APPROVE=..., REVOKE=..., ARGS=--list
 snooze: ## put off what is due for something of yours, once: ID=... DAYS=... REASON="..."
 break-glass: ## open an emergency role for yourself, for a time: ROLE=... MINUTES=... REASON="..."; ARGS=--close
@@ -122,7 +123,7 @@ drill: ## rehearse an incident and measure each step, then clean up: MINUTES=...
 redrive: ## send again what is kept in the queues Failed and Undelivered
 report: ## write the evidence of last month, or MONTH=2026-10, or FROM=... TO=..., and fetch it: OUT=dist LANGUAGE=ko
 # Without CONTROL= nothing can be released of a blast radius: then it is a release of Warder.
-OPERATED := explain undo exempt snooze break-glass halt resume sweep drill redrive report $(if $(filter command,$(firstword $(origin CONTROL))),release)
+OPERATED := explain undo apply exempt snooze break-glass halt resume sweep drill redrive report $(if $(filter command,$(firstword $(origin CONTROL))),release)
 $(OPERATED): $(WARDER)
 	@$(WARDER) $@ $(given) $(ARGS)
 

@@ -1,5 +1,5 @@
-// Package reduceunusedaccess is the Lambda function that locks roles that nobody uses. README.md is its runbook,
-// control.json its description.
+// Package reduceunusedaccess is the Lambda function that locks roles that nobody uses, and proposes narrower
+// policies to who uses few of its permissions. README.md is its runbook, control.json its description.
 package reduceunusedaccess
 
 import (
@@ -44,6 +44,16 @@ type readAPI interface {
 }
 
 type iamReads interface {
+	iam.GetUserAPIClient
+	iam.ListUserPoliciesAPIClient
+	iam.ListAttachedUserPoliciesAPIClient
+	GetUserPolicy(context.Context, *iam.GetUserPolicyInput, ...func(*iam.Options)) (*iam.GetUserPolicyOutput, error)
+	iam.ListRolePoliciesAPIClient
+	iam.ListAttachedRolePoliciesAPIClient
+	iam.GetPolicyAPIClient
+	GetPolicyVersion(
+		context.Context, *iam.GetPolicyVersionInput, ...func(*iam.Options),
+	) (*iam.GetPolicyVersionOutput, error)
 	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 	GenerateServiceLastAccessedDetails(

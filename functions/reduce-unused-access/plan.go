@@ -52,6 +52,8 @@ func (p *planner) Keep(
 		return p.reported(ctx, e, []*event.AccessFinding{d}, now)
 	case *event.ImportedFindings:
 		return p.reported(ctx, e, d.Findings, now)
+	case *event.Applied:
+		return p.applied(ctx, d, now)
 	case *event.Sweep:
 		return p.sweep(ctx, m, d.After, now)
 	}
@@ -61,25 +63,48 @@ func (p *planner) Keep(
 // The types of findings that it acts on.
 //
 // https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_FindingSummaryV2.html
-const unusedRole = "UnusedIAMRole"
+const (
+	unusedRole       = "UnusedIAMRole"
+	unusedPermission = "UnusedPermission"
+)
+
+// look is what to look at: a principal, by its ARN, for one of the types.
+type look struct{ arn, kind string }
+
+// of is what a finding of a type has to be looked at for; false if it is none of the control's business.
+func (p *planner) of(kind, resource string) (look, bool) {
+	if name, ok := p.role(resource); ok && kind == unusedRole {
+		return look{name, kind}, true // whatever path the finding says
+	}
+	return look{resource, kind}, kind == unusedPermission
+}
+
+// inspect looks at it.
+func (p *planner) inspect(ctx context.Context, l look, now time.Time) ([]remediation.Finding, error) {
+	if l.kind == unusedPermission {
+		return p.propose(ctx, l.arn, now)
+	}
+	return p.inspectRole(ctx, l.arn, now)
+}
 
 // reported looks at what findings are about, each once.
 func (p *planner) reported(
 	ctx context.Context, e event.Event, all []*event.AccessFinding, now time.Time,
 ) (findings []remediation.Finding, err error) {
-	roles := map[string]bool{}
+	looks := map[look]bool{}
 	for _, d := range all {
-		if d.Access != event.UnusedAccess || !d.Active() || d.Account != e.Account {
-			continue
-		}
-		if name, ok := p.role(d.Resource); ok && d.Type == unusedRole {
-			roles[name] = true
+		if l, ok := p.of(d.Type, d.Resource); ok && d.Access == event.UnusedAccess && d.Active() && d.Account == e.Account {
+			looks[l] = true
 		}
 	}
 	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(roles)) {
-		found, err := p.inspect(ctx, name, now)
+	for _, l := range slices.SortedFunc(maps.Keys(looks), look.compare) {
+		found, err := p.inspect(ctx, l, now)
 		findings, faults = append(findings, found...), append(faults, err)
+	}
+	// What IAM does not show is left to the retry, and ends with the last one; what cannot be read does not.
+	if slices.ContainsFunc(faults, func(err error) bool { return err != nil && !change.NotFound(err) }) {
+		faults = slices.DeleteFunc(faults, change.NotFound)
 	}
 	return findings, errors.Join(faults...)
 }
@@ -105,12 +130,13 @@ func fixed(r *types.Role) bool {
 	})
 }
 
-// inspect is a finding if nobody used a role for so long, and it is not locked.
-func (p *planner) inspect(ctx context.Context, name string, now time.Time) ([]remediation.Finding, error) {
+func (l look) compare(o look) int { return strings.Compare(l.key(), o.key()) }
+
+func (l look) key() string { return l.kind + " " + l.arn }
+
+// inspectRole is a finding if nobody used a role for so long, and it is not locked.
+func (p *planner) inspectRole(ctx context.Context, name string, now time.Time) ([]remediation.Finding, error) {
 	out, err := p.api.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-	if change.NotFound(err) {
-		return nil, nil // it was deleted, and another that gets its name is not this one
-	}
 	if err != nil {
 		return nil, fmt.Errorf("get role %q: %w", name, err)
 	}
@@ -180,15 +206,15 @@ func (p *planner) unused(r *types.Role, lock string, at time.Time, service strin
 func (p *planner) sweep(
 	ctx context.Context, m remediation.Memory, after string, now time.Time,
 ) (all []remediation.Finding, err error) {
-	roles, faults := map[string]bool{}, []error{}
+	looks, faults := map[string]look{}, []error{}
 	for f, err := range analyzer.Findings(ctx, p.api, p.regions) {
-		switch name, ok := p.role(f.Resource); {
+		switch l, ok := p.of(f.Type, f.Resource); {
 		case errors.Is(err, analyzer.ErrNone):
 			all = append(all, none(p.account))
 		case err != nil:
 			faults = append(faults, err)
-		case ok && f.Owner == p.account && f.Type == unusedRole:
-			roles[name] = true
+		case ok && f.Owner == p.account:
+			looks[l.key()] = l
 		}
 	}
 	if m != nil {
@@ -197,19 +223,22 @@ func (p *planner) sweep(
 			return nil, err
 		}
 		for _, c := range open {
-			if name, ok := p.role(c.Subject); ok {
-				roles[name] = true
+			if l, ok := p.of(unusedRole, c.Subject); ok {
+				looks[l.key()] = l
 			}
 		}
 	}
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(roles)), func(name string) bool { return name <= after })
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(looks)), func(name string) bool { return name <= after })
 	type result struct {
 		findings []remediation.Finding
 		err      error
 	}
 	rest := func() { p.sleep(ctx, iamuser.Pace) }
 	results := iamuser.ForEach(ctx, names, p.concurrency, rest, func(name string) result {
-		findings, err := p.inspect(ctx, name, now)
+		findings, err := p.inspect(ctx, looks[name], now)
+		if change.NotFound(err) { // it was deleted since it was found
+			return result{}
+		}
 		return result{findings, err}
 	})
 	whole := errors.Join(faults...) == nil

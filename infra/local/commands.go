@@ -44,6 +44,7 @@ type scriptCommand struct {
 // commands are the commands of scripts beside those of testscript. With a ! before it, a command must fail.
 func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]scriptCommand{
+		"apply":      {"ACTION REASON", 2, script.applied},
 		"aws":        {"SERVICE OPERATION --OPTION VALUE…", 2, script.aws},
 		"drill":      {"", 0, script.drill},
 		"event":      {"[2x] SAMPLE [OLD NEW]…", 1, script.sample},
@@ -66,7 +67,7 @@ func (s *stage) commands() map[string]func(*testscript.TestScript, bool, []strin
 		"sweep":      {"CONTROL DAYS", 2, script.swept},
 		"undo":       {"ACTION REASON", 2, script.undone},
 		"unrecorded": {"SERVICE OPERATION --OPTION VALUE…", 2, script.unrecorded},
-		"unused":     {"ROLE DAYS", 2, script.unusedRole},
+		"unused":     {"ROLE DAYS [TYPE]", 2, script.unusedRole},
 		"used":       {"DAYS KEY", 2, script.used},
 		"user":       {"NAME [TAG=VALUE]…", 1, script.user},
 		"works":      {"KEY", 1, script.works},
@@ -253,8 +254,8 @@ func (s script) ago(args []string) (string, error) {
 	return out, err
 }
 
-// unusedRole makes a role old, of which one service was last used so many days ago, and Access Analyzer finds it
-// unused.
+// unusedRole makes a role old that last used one service so many days ago, and Access Analyzer finds it unused, or its
+// permissions.
 func (s script) unusedRole(args []string) (string, error) {
 	days, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -263,7 +264,7 @@ func (s script) unusedRole(args []string) (string, error) {
 	s.say("%d days ago: role %s is used, and then not any more", days, args[0])
 	now := time.Now()
 	return "", s.account.Moto.Unused(s.ctx, moto.Unused{
-		Role: args[0], Created: now.AddDate(-1, 0, -days),
+		Role: args[0], Type: strings.Join(args[2:], ""), Created: now.AddDate(-1, 0, -days),
 		Accessed: fakeaws.Accessed{"s3": {Last: now.AddDate(0, 0, -days)}, "sqs": {}},
 	})
 }
@@ -427,6 +428,15 @@ func (s script) kept(args []string) (string, error) {
 
 func (s script) undone(args []string) (string, error) {
 	answer, err := s.undo(args[0], args[1])
+	return string(answer), err
+}
+
+// applied applies a proposal, as the operator's command does.
+func (s script) applied(args []string) (string, error) {
+	s.say("$ warder apply --id %s --reason %q", args[0], args[1])
+	answer, err := s.account.Prove(s.ctx, "reduce-unused-access", map[string]any{
+		"apply": remediation.ApplyRequest{Action: args[0], Reason: args[1]},
+	})
 	return string(answer), err
 }
 

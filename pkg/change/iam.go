@@ -66,6 +66,11 @@ type IAM interface {
 	UpdateSigningCertificate(context.Context, *iam.UpdateSigningCertificateInput,
 		...func(*iam.Options)) (*iam.UpdateSigningCertificateOutput, error)
 
+	iam.ListPolicyVersionsAPIClient
+	CreatePolicyVersion(context.Context, *iam.CreatePolicyVersionInput,
+		...func(*iam.Options)) (*iam.CreatePolicyVersionOutput, error)
+	SetDefaultPolicyVersion(context.Context, *iam.SetDefaultPolicyVersionInput,
+		...func(*iam.Options)) (*iam.SetDefaultPolicyVersionOutput, error)
 	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
 	GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error)
 	PutRolePolicy(context.Context, *iam.PutRolePolicyInput, ...func(*iam.Options)) (*iam.PutRolePolicyOutput, error)
@@ -88,6 +93,8 @@ func ForIAM(api IAM) Registry {
 		mfaLift{named(MFALift)},
 		roleSessions{named(RoleSessions)},
 		roleLock{named(RoleLock)},
+		inlineRolePolicy{named(InlineRolePolicy)},
+		policyVersion{named(PolicyVersion)},
 	)...)
 }
 
@@ -237,7 +244,7 @@ type inlineUserPolicy struct{ iamKind }
 
 func (k inlineUserPolicy) Read(ctx context.Context, c Change) (string, error) {
 	got, err := k.iam.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: &c.Subject, PolicyName: &c.Target})
-	if NotFound(err) {
+	if NotFound(err) && !policy.Narrower(c.Before, c.After) && !policy.Narrower(c.After, c.Before) {
 		return "", nil // the policy, or the user
 	}
 	if err != nil {
@@ -257,12 +264,12 @@ func (k inlineUserPolicy) Set(ctx context.Context, c Change) error {
 }
 
 // Widens implements [Kind]: a document that denies nothing may go, and statements that allow may go from one that
-// does. A document that only denies may come.
+// does. A document that only denies may come, and one that allows less in the place of another.
 func (inlineUserPolicy) Widens(c Change, _ []Change) bool {
 	if c.After != "" {
 		rest, denies := policy.OnlyDenies(c.Before)
 		less := c.Before == "" && onlyDenies(c.After) || denies && c.After == rest
-		return !less
+		return !less && !policy.Narrower(c.Before, c.After)
 	}
 	denies, err := policy.Denies(c.Before)
 	return denies || err != nil
@@ -274,6 +281,8 @@ func (inlineUserPolicy) Describe(c Change, done bool) i18n.Message {
 		return pick(done,
 			i18n.T("removed what inline policy %s of %s allows (its document is kept in the ledger)", c.Target, c.Subject),
 			i18n.T("remove what inline policy %s of %s allows (its document is kept in the ledger)", c.Target, c.Subject))
+	case c.Before != "" && c.After != "" && policy.Narrower(c.Before, c.After):
+		return narrowed(c, done)
 	case c.After != "" && c.Before == "" && onlyDenies(c.After):
 		return i18n.T("put inline policy %s, which only denies, on %s", c.Target, c.Subject)
 	case c.After != "":

@@ -54,7 +54,7 @@ type Event struct {
 }
 
 // Detail is what happened: *[APICall], *[SignIn], *[ServiceEvent], *[Compliance], *[AccessFinding],
-// *[ImportedFindings], *[Health], *[Threat], *[PersonLeft], *[Sweep] or *[Unknown].
+// *[ImportedFindings], *[Health], *[Threat], *[PersonLeft], *[Sweep], *[Applied] or *[Unknown].
 type Detail interface{ detail() }
 
 // Drilled is the source of events that a drill makes up. Nobody but AWS can send events of the sources that it plays,
@@ -83,12 +83,21 @@ type Sweep struct {
 	After string
 }
 
+// Applied says that a person, who is proven, wants a proposal to be applied. No event says so: package remediation
+// makes it, and Decode never does.
+type Applied struct {
+	Subject  string // of the proposal, as its finding named it
+	Proposal string // what tells its changes from others
+	By       string // who asks for it, in words
+}
+
 // Unknown is an event of a type this package has no name for. Fields is its detail, nil if that is not an object.
 type Unknown struct{ Fields Fields }
 
 func (*Record) detail()     {}
 func (*Compliance) detail() {}
 func (*Sweep) detail()      {}
+func (*Applied) detail()    {}
 func (*Unknown) detail()    {}
 
 // Error says why bytes are not an event: they will not become one, so a retry is of no use. Find it with [errors.As].
@@ -168,7 +177,7 @@ func (e Event) Key() string {
 // again, whatever was done about it meanwhile.
 func (e Event) Ongoing() bool {
 	switch e.Detail.(type) {
-	case *Health, *Threat:
+	case *Health, *Threat, *Applied:
 		return !e.Drill()
 	}
 	return false

@@ -36,7 +36,8 @@ import (
 
 // Run serves a control. It ends the process when the function is not set up as it must be: nothing runs then.
 //
-// Beside events it takes {"release":{"by":"…","reason":"…"}}, which ends the stop by the blast radius.
+// Beside events it takes {"release":{"by":"…","reason":"…"}}, which ends the stop by the blast radius, and
+// {"apply":{"action":"ID","by":"…","reason":"…"}}, which applies what was proposed.
 func (c Control) Run() {
 	serve(c.Description, func(runner *remediation.Runner, cfg aws.Config) (handler, error) {
 		if err := c.Connect(runner, cfg, iamuser.Concurrency); err != nil {
@@ -52,7 +53,11 @@ func (c Control) Run() {
 				logged(ctx, runner.Log, metrics, err, "released", answer.Released)
 				return answer, err
 			}
-			report, err := runner.Run(ctx, by, raw)
+			run := func() (remediation.Report, error) { return runner.Run(ctx, by, raw) }
+			if q, ok := apply(raw); ok {
+				run = func() (remediation.Report, error) { return remediation.Proposals{Runner: runner}.Apply(ctx, by, q) }
+			}
+			report, err := run()
 			logged(ctx, runner.Log, report.Metrics, err, "event", report.Event, "outcome", report.Outcome,
 				"reason", report.Reason, "changes", len(report.Changes), "notices", len(report.Notices))
 			return report, err
@@ -69,6 +74,17 @@ func release(raw []byte) (remediation.ReleaseRequest, bool) {
 		return remediation.ReleaseRequest{}, false
 	}
 	return *q.Release, true
+}
+
+// apply returns the request to apply a proposal, if that is what was sent.
+func apply(raw []byte) (remediation.ApplyRequest, bool) {
+	var q struct {
+		Apply *remediation.ApplyRequest `json:"apply"`
+	}
+	if json.Unmarshal(raw, &q) != nil || q.Apply == nil {
+		return remediation.ApplyRequest{}, false
+	}
+	return *q.Apply, true
 }
 
 // Serve serves a tool. It ends the process when the function is not set up as it must be.

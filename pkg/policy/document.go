@@ -29,6 +29,7 @@ type statement struct {
 type list struct {
 	present, not bool // not: what is not in the list
 	patterns     []string
+	start, end   int // where its value is in the document, in bytes
 }
 
 // conditions are the values by operator and key. The operators and keys are in lower case: IAM compares them so.
@@ -307,7 +308,10 @@ func (r *reader) element(l *list, key string) {
 	if l.present {
 		r.fail("a statement has both %s and its opposite", key)
 	}
-	*l = list{present: true, not: strings.HasPrefix(key, "Not"), patterns: r.strings(key)}
+	start := int(r.decoder.InputOffset())
+	start += strings.IndexByte(r.text[start:], ':') + 1
+	*l = list{present: true, not: strings.HasPrefix(key, "Not"), patterns: r.strings(key), start: start}
+	l.end = int(r.decoder.InputOffset())
 }
 
 // principals reads a Principal: a word, or an object of lists by kind.

@@ -20,7 +20,7 @@ import (
 
 func TestDecide_Order(t *testing.T) {
 	want := []guardName{
-		neverWidens, mode, halt, existence, exempt, undone, reachable, grace, oneKeyPerRun, flapping, blastRadius,
+		neverWidens, mode, halt, existence, exempt, undone, proposed, reachable, grace, oneKeyPerRun, flapping, blastRadius,
 	}
 	var got []guardName
 	for _, g := range guards {
@@ -168,6 +168,9 @@ func TestDecide_Urgency(t *testing.T) {
 			f, x := found(), permitted(guardOf(t, tc.guard).stages)
 			f.Urgency = urgency
 			tc.set(&f, &x)
+			if f.Urgency == Proposal {
+				continue // which is no emergency
+			}
 			d := decide(f, x)
 			if waits := slices.Contains(guards, tc.guard); waits != (d.answer != permit) || waits && d.guard != tc.guard {
 				t.Errorf("%s: %s: %+v", urgency, tc.name, d)
@@ -180,7 +183,8 @@ func TestDecide_Status(t *testing.T) {
 	want := map[guardName]ledger.Status{
 		grace: ledger.Pending, oneKeyPerRun: ledger.Pending,
 		neverWidens: ledger.Failed, mode: ledger.Observed, halt: ledger.Held, existence: ledger.Skipped,
-		exempt: ledger.Skipped, undone: ledger.Skipped, reachable: ledger.Held, flapping: ledger.Held,
+		exempt: ledger.Skipped, undone: ledger.Skipped, proposed: ledger.Skipped, reachable: ledger.Held,
+		flapping:    ledger.Held,
 		blastRadius: ledger.Held,
 	}
 	for _, tc := range guardCases {

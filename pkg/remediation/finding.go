@@ -153,6 +153,8 @@ const (
 	// Containment is an emergency that no exemption stops: credentials are in the wrong hands. Its changes do not depend
 	// on each other: all are tried.
 	Containment Urgency = "containment"
+	// Proposal is what nobody but a person applies, see [Proposals]. Its owner is notified, and it waits.
+	Proposal Urgency = "proposal"
 )
 
 // Emergency reports whether the finding must not wait.

@@ -35,6 +35,7 @@ const (
 	existence    guardName = "existence"
 	exempt       guardName = "exemption"
 	undone       guardName = "hold after undo"
+	proposed     guardName = "proposal"
 	reachable    guardName = "somebody reachable"
 	grace        guardName = "grace"
 	oneKeyPerRun guardName = "one key per run"
@@ -50,6 +51,7 @@ var guards = []guard{
 	{existence, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedMoot, assessExistence},
 	{exempt, planning | applying, []fact{subjectTags}, ledger.Skipped, metric.SkippedExempt, assessExemption},
 	{undone, planning | applying, []fact{guardState}, ledger.Skipped, metric.SkippedUndone, assessHold},
+	{proposed, planning | applying, nil, ledger.Skipped, metric.SkippedWaiting, assessProposal},
 	{reachable, planning | applying, []fact{recipients}, ledger.Held, metric.SkippedHeld, assessReachable},
 	{grace, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessGrace},
 	{oneKeyPerRun, planning, []fact{guardState}, ledger.Pending, metric.SkippedWaiting, assessOneKeyPerRun},
@@ -136,6 +138,11 @@ func assessHold(_ Finding, x facts) decision {
 	h := x.ledger.hold
 	why := i18n.T("on hold until %s: reverted by %s: %s", i18n.Day(h.Until), h.By.Describe(), h.Reason)
 	return stop(x.now.Before(h.Until), suppress, why)
+}
+
+// assessProposal leaves to a person what is only proposed.
+func assessProposal(f Finding, _ facts) decision {
+	return stop(f.Urgency == Proposal, suppress, i18n.T("proposed: nobody has applied it"))
 }
 
 // assessReachable holds what nobody responsible can be notified of. What an event names is recorded first, and held

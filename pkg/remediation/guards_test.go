@@ -78,6 +78,9 @@ var guardCases = []guardCase{
 	{"what a person undid is left alone until the hold ends", func(_ *Finding, x *facts) {
 		x.ledger.hold = ledger.Hold{Until: noon.Add(time.Second), By: caller.Identity{Claimed: "kim"}, Reason: "needed"}
 	}, undone, suppress, "on hold until 2026-12-01: reverted by kim (claimed): needed", time.Time{}, ""},
+	{"what is only proposed waits for a person", func(f *Finding, _ *facts) {
+		f.Urgency = Proposal
+	}, proposed, suppress, "proposed: nobody has applied it", time.Time{}, ""},
 	{"nothing is changed of which nobody can be notified", func(_ *Finding, x *facts) {
 		x.ledger.reached = false
 	}, reachable, hold, "nobody responsible can be notified: neither the owner nor anybody else", time.Time{}, ""},

@@ -323,6 +323,9 @@ func (r *run) conclude(ctx context.Context, f Finding, entry ledger.Entry, d dec
 				return nil, err
 			}
 		}
+		if d.guard == proposed {
+			entry.Facts = append(entry.Facts, r.fact(Fact{i18n.T("To apply it"), applyCommand(entry.ID)}))
+		}
 		entry.Case, entry.UnchangedReason = "", cmp.Or(entry.UnchangedReason, r.render(d.why)+".")
 		return r.recorder.unlessRepeated(ctx, f, []ledger.Entry{entry})
 	}

@@ -78,17 +78,20 @@ type Invocation struct {
 //
 // Lines of the log that it writes have the event's key, so that they are found with each other.
 func (r *Runner) Run(ctx context.Context, by Invocation, raw []byte) (Report, error) {
-	report, err := r.runEvent(ctx, by, raw)
+	e, undecodable := event.Decode(raw)
+	report, err := r.runEvent(ctx, by, raw, e, undecodable)
 	return report, errors.Join(err, r.notifyForged(ctx))
 }
 
-func (r *Runner) runEvent(ctx context.Context, by Invocation, raw []byte) (report Report, err error) {
+// runEvent handles an event; undecodable says why the bytes are none.
+func (r *Runner) runEvent(
+	ctx context.Context, by Invocation, raw []byte, e event.Event, undecodable error,
+) (report Report, err error) {
 	report = Report{
 		Control: r.Control.ID, Outcome: Nothing, Severity: r.Control.Severity, Event: digest(raw),
 		Changes: []ReportedChange{}, Notices: []ReportedNotice{},
 	}
 	defer func() { report.conclude() }()
-	e, undecodable := event.Decode(raw)
 	now := r.Now()
 	// A drill measures seconds, in the local account as well.
 	frozen := undecodable == nil && r.Settings.EventClock && !e.Time.IsZero() && !rehearsed(e)

@@ -361,7 +361,7 @@ def unused(request):
             "resourceOwnerAccount": DEFAULT_ACCOUNT_ID,
             "resourceType": "AWS::IAM::Role",
             "status": "ACTIVE",
-            "findingType": request.get("type", "UnusedIAMRole"),
+            "findingType": request.get("type") or "UnusedIAMRole",
         }
     )
     return {}

@@ -124,7 +124,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object")
 	root.PersistentFlags().StringVar(&a.settings, "settings", "",
 		"`file` of settings, such as cdk.json (default: those that were deployed)")
-	root.AddCommand(a.explain(), a.undo(), a.halt(), a.resume(), a.release(), a.sweep(), a.redrive(), a.drill(),
+	root.AddCommand(a.explain(), a.undo(), a.apply(), a.halt(), a.resume(), a.release(), a.sweep(), a.redrive(), a.drill(),
 		a.report(), a.doctor(), a.preview(), a.organization())
 	root.AddCommand(a.exempt(), a.snooze(), a.offboard(), a.breakGlass(), a.console())
 	return root

@@ -323,6 +323,34 @@ func (a *app) printExemptions(all []remediation.AskedExemption) {
 	terminal.Table(a.Out, "", rows)
 }
 
+// proposer is the control that proposes.
+const proposer = "reduce-unused-access"
+
+func (a *app) apply() *cobra.Command {
+	var q remediation.ApplyRequest
+	id, reason := flag{"id", "`id` of a proposal, as its notice gives it", &q.Action}, flag{"reason", "why", &q.Reason}
+	return a.add(command{
+		name: "apply", short: "Apply a narrower policy that was proposed",
+		example: "  warder apply --id abcdefghij --reason \"read the lines\"",
+		flags:   []flag{id, reason}, by: &q.By, check: func() error { return need(id, reason) },
+		run: func(ctx context.Context, s *session) error {
+			request := signed{map[string]any{"apply": q}}
+			return relay(ctx, s, proposer, request, func(answer remediation.Report) (bool, func()) {
+				return answer.Outcome == remediation.Changed, func() { a.printApplied(answer) }
+			})
+		},
+	})
+}
+
+func (a *app) printApplied(answer remediation.Report) {
+	for _, c := range answer.Changes {
+		a.print("%-8s %s: %s", c.Status, c.ID, cmp.Or(c.Reason, c.Target))
+	}
+	if len(answer.Changes) == 0 {
+		a.print("%s: %s", answer.Outcome, answer.Reason)
+	}
+}
+
 func (a *app) release() *cobra.Command {
 	var q remediation.ReleaseRequest
 	reason, id := flag{"reason", "why", &q.Reason}, flag{"control", "`id` of the control", new(string)}

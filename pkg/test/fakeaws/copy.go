@@ -32,8 +32,9 @@ func clone(s State) State {
 		Accessed:  values(s.Accessed, Accessed.clone),
 		Analyzers: values(s.Analyzers, func(all []analyzer.Finding) []analyzer.Finding { return list(all, same) }),
 		Summary:   values(s.Summary, same), Policies: values(s.Policies, same), Unattachable: list(s.Unattachable, same),
-		SignIn:  s.SignIn.clone(),
-		Centers: list(s.Centers, same),
+		Versions: pointers(s.Versions, Versions.clone),
+		SignIn:   s.SignIn.clone(),
+		Centers:  list(s.Centers, same),
 	}
 }
 

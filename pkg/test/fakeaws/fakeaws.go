@@ -39,6 +39,8 @@ type State struct {
 	// Foreign are access keys of other accounts: IAM refuses to say whose they are.
 	Foreign  []string            `json:"foreign,omitempty"`
 	Policies map[string]Document `json:"policies,omitempty"`
+	// Versions are those of managed policies that have more than one, by ARN; Policies has the document that applies.
+	Versions map[string]*Versions `json:"versions,omitempty"`
 	// Unattachable are the ARNs of managed policies that AWS does not let be attached any more.
 	Unattachable []string           `json:"unattachable,omitempty"`
 	Secrets      map[string]*Secret `json:"secrets,omitempty"`
@@ -264,6 +266,7 @@ func (a *Account) Alter(state State) {
 	alter(&a.state.FlowLogs, state.FlowLogs)
 	alter(&a.state.VPCs, state.VPCs)
 	alter(&a.state.QueryLogs, state.QueryLogs)
+	alter(&a.state.Versions, state.Versions)
 	alter(&a.state.Groups, state.Groups)
 	alter(&a.state.Roles, state.Roles)
 	for arn, document := range state.Policies {

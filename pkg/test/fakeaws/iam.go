@@ -460,30 +460,6 @@ func (call) GetGroupPolicy(group *Group, in *iam.GetGroupPolicyInput) (any, erro
 	}, err
 }
 
-// GetPolicy describes a managed policy; every one is at version v1.
-func (c call) GetPolicy(in *iam.GetPolicyInput) (any, error) {
-	if !c.managed(*in.PolicyArn) {
-		return nil, missing("Policy %s was not found.", *in.PolicyArn)
-	}
-	return &iam.GetPolicyOutput{
-		Policy: &types.Policy{
-			Arn: in.PolicyArn, PolicyName: policyName(*in.PolicyArn), DefaultVersionId: new("v1"),
-			IsAttachable: !slices.Contains(c.state.Unattachable, *in.PolicyArn),
-		},
-	}, nil
-}
-
-// GetPolicyVersion returns the document of a managed policy, URL-encoded as IAM does.
-func (c call) GetPolicyVersion(in *iam.GetPolicyVersionInput) (any, error) {
-	document, ok := c.state.Policies[*in.PolicyArn]
-	if !ok || *in.VersionId != "v1" {
-		return nil, missing("Policy %s version %s was not found.", *in.PolicyArn, *in.VersionId)
-	}
-	return &iam.GetPolicyVersionOutput{
-		PolicyVersion: &types.PolicyVersion{VersionId: in.VersionId, IsDefaultVersion: true, Document: encoded(document)},
-	}, nil
-}
-
 // GetAccountSummary returns the account's counts.
 func (c call) GetAccountSummary(*iam.GetAccountSummaryInput) (any, error) {
 	return &iam.GetAccountSummaryOutput{SummaryMap: maps.Clone(c.state.Summary)}, nil

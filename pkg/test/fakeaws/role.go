@@ -101,6 +101,20 @@ func (call) PutRolePolicy(role *Role, in *iam.PutRolePolicyInput) (any, error) {
 	return &iam.PutRolePolicyOutput{}, nil
 }
 
+// ListRolePolicies lists the names of a role's inline policies.
+func (c call) ListRolePolicies(role *Role, in *iam.ListRolePoliciesInput) (any, error) {
+	names, next := page(c.Page, sorted(role.Inline), in.Marker, in.MaxItems)
+	return &iam.ListRolePoliciesOutput{PolicyNames: names, Marker: next, IsTruncated: next != nil}, nil
+}
+
+// ListAttachedRolePolicies lists the managed policies of a role.
+func (c call) ListAttachedRolePolicies(role *Role, in *iam.ListAttachedRolePoliciesInput) (any, error) {
+	arns, next := page(c.Page, role.Attached, in.Marker, in.MaxItems)
+	return &iam.ListAttachedRolePoliciesOutput{
+		AttachedPolicies: attached(arns), Marker: next, IsTruncated: next != nil,
+	}, nil
+}
+
 // DeleteRolePolicy takes an inline policy away.
 func (call) DeleteRolePolicy(role *Role, in *iam.DeleteRolePolicyInput) (any, error) {
 	_, err := lookUp(role.Inline, *in.PolicyName, noRolePolicy)

@@ -33,6 +33,8 @@ func (a answer) path(enforced bool) string {
 	switch {
 	case a.err != nil:
 		return ""
+	case strings.HasPrefix(a.event.name, "apply"):
+		return "apply"
 	case strings.HasPrefix(a.event.name, "release"):
 		return "release"
 	case !a.event.isEvent() && !enforced:

@@ -17,6 +17,7 @@ import (
 	"github.com/warder-aws/warder/functions/undo"
 	"github.com/warder-aws/warder/pkg/caller"
 	"github.com/warder-aws/warder/pkg/change"
+	"github.com/warder-aws/warder/pkg/i18n"
 	"github.com/warder-aws/warder/pkg/ledger"
 	"github.com/warder-aws/warder/pkg/notice"
 	"github.com/warder-aws/warder/pkg/owner"
@@ -399,8 +400,11 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 		w.note(report.Changes...)
 		return report, err
 	}
-	text := string(e.data)
-	for i, id := range w.ids() {
+	text, want := string(e.data), ledger.Status.Made
+	if strings.HasPrefix(e.name, "apply") {
+		want = func(s ledger.Status) bool { return s == ledger.Skipped } // what was proposed
+	}
+	for i, id := range w.ids(want) {
 		text = strings.ReplaceAll(text, fmt.Sprintf(`"$%d"`, i+1), fmt.Sprintf("%q", id))
 	}
 	var q struct {
@@ -418,6 +422,18 @@ func (w *fixture) handle(ctx context.Context, e step) (remediation.Report, error
 	if strings.HasPrefix(e.name, "release") {
 		answer, err := w.runner.Release(ctx, remediation.ReleaseRequest{By: q.By, Reason: q.Reason})
 		return remediation.Report{Outcome: remediation.Notified, Reason: answer.Text}, err
+	}
+	if strings.HasPrefix(e.name, "apply") {
+		by := remediation.Invocation{ID: cmp.Or(w.by, e.name), Left: time.Minute}
+		report, err := remediation.Proposals{Runner: w.runner}.Apply(ctx, by, remediation.ApplyRequest{
+			Action: q.Action, By: q.By, Reason: q.Reason,
+		})
+		w.note(report.Changes...)
+		var refused i18n.Fault
+		if errors.As(err, &refused) && refused.Err == nil && len(report.Changes) == 0 {
+			report.Reason, err = refused.Error(), nil
+		}
+		return report, err
 	}
 	runner := w.bareRunner()
 	ask, err := undo.Tool.Connect(runner, w.account.Config())
@@ -455,8 +471,8 @@ func (w *fixture) note(changes ...remediation.ReportedChange) {
 }
 
 // ids are those of the changes, in the order of the scenario without a fault: what a person asks for in
-// it is asked for here, too, under the id that it was made under.
-func (w *fixture) ids() []string {
+// it is asked for here, too, under the id that it was made, or proposed, under.
+func (w *fixture) ids(wanted func(ledger.Status) bool) []string {
 	all := w.changes
 	if w.like != nil {
 		all = w.like.changes
@@ -465,10 +481,10 @@ func (w *fixture) ids() []string {
 	for _, c := range all {
 		id := c.ID
 		if !slices.ContainsFunc(w.changes, func(own remediation.ReportedChange) bool {
-			return own.ID == c.ID && own.Status.Made()
+			return own.ID == c.ID && wanted(own.Status)
 		}) {
 			for _, own := range w.changes {
-				if own.Thing() == c.Thing() && own.Before == c.Before && own.After == c.After && own.Status.Made() {
+				if own.Thing() == c.Thing() && own.Before == c.Before && own.After == c.After && wanted(own.Status) {
 					id = own.ID
 				}
 			}

@@ -10,6 +10,7 @@
 //	-- undo.json --         a request to undo; "$1" is the id of the first change that was reported, and proven is
 //	                        the ARN of who is proven to ask
 //	-- release.json --      a request to release the control; at is the time of either
+//	-- apply.json --        a request to apply what was proposed, as undo.json
 //	-- drill.json --        an incident rehearsal that the ledger knows (package ledger, Drill)
 //	-- renamed --           why something else comes of it when its users are renamed; optional
 //	-- recreated --         why something else comes of it when its users are deleted and created anew; optional
@@ -235,7 +236,7 @@ func parse(archive *txtar.Archive, described control.Control) (scenario, error) 
 		case golden(f): // see scenario.golden
 		default:
 			err = errors.New("unknown section: use account.json, settings.json, event.json, account-2.json, event-2.json, " +
-				"undo.json, release.json, drill.json, want")
+				"undo.json, release.json, apply.json, drill.json, want")
 		}
 		if err != nil {
 			return s, fmt.Errorf("section %s: %w", f.Name, err)
@@ -294,7 +295,9 @@ func strict(data []byte, into any) error {
 
 // happens reports whether the section of the name is an event or a request.
 func happens(name string) bool {
-	return strings.HasPrefix(name, "event") || strings.HasPrefix(name, "undo") || strings.HasPrefix(name, "release")
+	return slices.ContainsFunc([]string{"event", "undo", "release", "apply"}, func(kind string) bool {
+		return strings.HasPrefix(name, kind)
+	})
 }
 
 // golden compares a section with what came of the scenario, or writes it.
@@ -357,7 +360,7 @@ func (w *fixture) play() string {
 				fmt.Fprintf(&b, "    %s\n", c.Text)
 			}
 		}
-		if e.isEvent() {
+		if e.isEvent() || strings.HasPrefix(e.name, "apply") { // the rest is asked of tools
 			for operation, n := range w.account.Calls() {
 				if n > iam[operation] && !strings.HasSuffix(operation, fakeaws.InRootSession) {
 					w.called[operation] = true
