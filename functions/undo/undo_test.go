@@ -25,6 +25,7 @@ import (
 // onlyForward is what the kinds call for changes that cannot be restored, and for exemptions, which
 // nobody asks an undo for; and to make an access key, which undo must not be able to.
 var onlyForward = []string{
+	"iam:CreatePolicyVersion",
 	"s3:GetBucketTagging", "cloudtrail:ListTags", "cloudtrail:ListTrails", "ec2:DescribeImages", "ec2:DescribeSnapshots",
 	"rds:ListTagsForResource", "ec2:DescribeTags", "ec2:DescribeVpcs",
 	"route53resolver:CreateResolverQueryLogConfig", // no undo deletes what it would make again

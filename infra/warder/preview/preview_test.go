@@ -37,9 +37,12 @@ type endpoint struct {
 
 // Do implements [aws.HTTPClient].
 func (e *endpoint) Do(request *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(request.Body)
-	if err != nil {
-		return nil, err
+	var body []byte
+	if request.Body != nil {
+		var err error
+		if body, err = io.ReadAll(request.Body); err != nil {
+			return nil, err
+		}
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -226,8 +229,9 @@ func TestReads(t *testing.T) {
 		"iam:GetAccountAuthorizationDetails", "iam:GetAccountSummary", "iam:GetCredentialReport",
 		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole",
 		"iam:GetRolePolicy", "iam:GetServiceLastAccessedDetails", "iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys",
-		"iam:ListAttachedGroupPolicies", "iam:ListAttachedUserPolicies", "iam:ListEntitiesForPolicy",
-		"iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices", "iam:ListRoles",
+		"iam:ListAttachedGroupPolicies", "iam:ListAttachedRolePolicies", "iam:ListAttachedUserPolicies",
+		"iam:ListEntitiesForPolicy", "iam:ListGroupPolicies", "iam:ListGroupsForUser", "iam:ListMFADevices",
+		"iam:ListPolicyVersions", "iam:ListRolePolicies", "iam:ListRoles",
 		"iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials", "iam:ListSigningCertificates",
 		"iam:ListUserPolicies", "iam:ListUsers",
 		"rds:DescribeDBClusterSnapshotAttributes", "rds:DescribeDBClusterSnapshots", "rds:DescribeDBSnapshotAttributes",

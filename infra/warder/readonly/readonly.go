@@ -89,12 +89,13 @@ func (g *Gate) Config(cfg aws.Config, refused func(operation string)) aws.Config
 // name is that of an operation in policies.
 func name(service, operation string) string {
 	prefix, renamed := map[string]string{
-		"EventBridge": "events", "Config Service": "config", "SESv2": "ses",
+		"AccessAnalyzer": "access-analyzer", "EventBridge": "events", "Config Service": "config", "SESv2": "ses",
 	}[service]
 	if !renamed {
 		prefix = strings.ToLower(strings.ReplaceAll(service, " ", ""))
 	}
-	return prefix + ":" + operation
+	// https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_ListFindingsV2.html
+	return prefix + ":" + strings.TrimSuffix(operation, "V2")
 }
 
 // Operation names the operation of a client's error as in a policy, empty if it is of none.
@@ -129,7 +130,9 @@ func (g *Gate) Do(request *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("a request that is not known to only read is refused")
 	}
-	if operation == GenerateCredentialReport || operation == AssumeRoot {
+	// What is being made is asked for until it is there.
+	again := []string{GenerateCredentialReport, AssumeRoot, GenerateLastAccessed, "iam:GetServiceLastAccessedDetails"}
+	if slices.Contains(again, operation) {
 		return g.send(request)
 	}
 	var body []byte
@@ -157,9 +160,9 @@ func (g *Gate) Do(request *http.Request) (*http.Response, error) {
 		}
 		r.answer = answer
 	}
-	again := *r.answer
-	again.Header, again.Body, again.Request = r.answer.Header.Clone(), io.NopCloser(bytes.NewReader(r.body)), request
-	return &again, nil
+	same := *r.answer
+	same.Header, same.Body, same.Request = r.answer.Header.Clone(), io.NopCloser(bytes.NewReader(r.body)), request
+	return &same, nil
 }
 
 func (g *Gate) send(request *http.Request) (*http.Response, error) {
