@@ -43,7 +43,7 @@ func fill(v reflect.Value, n *int) {
 		v.SetString(fmt.Sprint("text", *n))
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int32:
+	case reflect.Int, reflect.Int32:
 		v.SetInt(int64(*n))
 	case reflect.Uint8:
 		v.SetUint(uint64(*n % 256))
