@@ -27,7 +27,7 @@ func clone(s State) State {
 		Trails: pointers(s.Trails, Trail.clone), Recorders: pointers(s.Recorders, same),
 		Shares:    pointers(s.Shares, Share.clone),
 		Detectors: pointers(s.Detectors, Detector.clone), Hubs: pointers(s.Hubs, Hub.clone),
-		FlowLogs: pointers(s.FlowLogs, same), VPCs: pointers(s.VPCs, VPC.clone),
+		FlowLogs: pointers(s.FlowLogs, FlowLog.clone), VPCs: pointers(s.VPCs, VPC.clone),
 		QueryLogs: pointers(s.QueryLogs, QueryLog.clone),
 		Accessed:  values(s.Accessed, Accessed.clone),
 		Analyzers: values(s.Analyzers, func(all []analyzer.Finding) []analyzer.Finding { return list(all, same) }),

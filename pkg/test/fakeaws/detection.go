@@ -229,6 +229,14 @@ type FlowLog struct {
 	ec2.FlowLogSettings
 }
 
+func (l FlowLog) clone() FlowLog {
+	if l.Options != nil {
+		options := *l.Options
+		l.Options = &options
+	}
+	return l
+}
+
 // DescribeFlowLogs lists those of the region.
 func (c call) DescribeFlowLogs(in *ec2.DescribeFlowLogsInput) (any, error) {
 	var all []ec2.FlowLog
