@@ -46,7 +46,8 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 			for _, action := range p.Actions {
 				service, _, _ := strings.Cut(action, ":")
 				switch service {
-				case "access-analyzer", "cloudtrail", "config", "ec2", "rds", "scheduler", "ses": // by pkg/awsjson
+				case "access-analyzer", "cloudtrail", "config", "ec2", "guardduty", "rds", "route53resolver", "scheduler",
+					"securityhub", "ses", "signin", "sso": // by pkg/awsjson
 					continue
 				case "events":
 					service = "eventbridge"
@@ -55,6 +56,8 @@ func TestLink_OnlyClientsThatAreUsed(t *testing.T) {
 				}
 				switch action {
 				case "kms:Decrypt", "kms:GenerateDataKey": // by SNS, for the topic
+					continue
+				case "logs:CreateLogDelivery": // by EC2, for flow logs
 					continue
 				case "ssm:GetParameter", "ssm:GetParameterHistory": // by pkg/parameter
 					continue
