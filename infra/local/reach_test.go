@@ -294,8 +294,8 @@ func (r *reacher) detected() {
 		"arn:aws:s3:::acme-flows", "rslvr-qlc-[0-9a-f]+")
 	association := " --resolver-query-log-config-id " + queries + " --resource-id " + vpc
 	do("route53resolver associate-resolver-query-log-config"+association, "")
-	detector := do(`guardduty create-detector --enable --features [{"name":"S3_DATA_EVENTS","status":"ENABLED"}]`,
-		"[0-9a-f]{32}")
+	const detect = `guardduty create-detector --enable --features [{"name":"S3_DATA_EVENTS","status":"ENABLED"}] --region `
+	detector, other := do(detect+emulator.Region, "[0-9a-f]{32}"), do(detect+"eu-west-1", "[0-9a-f]{32}")
 	const standard = "arn:aws:securityhub:us-east-1::standards/nist-800-53/v/5.0.0"
 	hub := func(region, standards string) {
 		r.Helper()
@@ -309,12 +309,12 @@ func (r *reacher) detected() {
 	do(`securityhub batch-disable-standards --region eu-west-1 --standards-subscription-arns `+
 		`["arn:aws:securityhub:eu-west-1:123456789012:subscription/nist-800-53/v/5.0.0"]`, "")
 	do("securityhub disable-security-hub", "")
-	do("guardduty delete-detector --detector-id "+detector, "")
+	do("guardduty delete-detector --region eu-west-1 --detector-id "+other, "")
 	do("route53resolver disassociate-resolver-query-log-config"+association, "")
 	do("route53resolver delete-resolver-query-log-config --resolver-query-log-config-id "+queries, "")
 	do(ids, "")
 	for _, subject := range []string{
-		vpc, subnet, card, emulator.Region + "/" + change.Detector, emulator.Region + "/" + change.Hub,
+		vpc, subnet, card, "eu-west-1/" + change.Detector, emulator.Region + "/" + change.Hub,
 		"eu-west-1/" + change.Hub,
 	} {
 		r.undone(map[string]string{"user": subject, "since": since()})
