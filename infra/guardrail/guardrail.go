@@ -84,8 +84,11 @@ var named = []string{
 	"arn:aws:s3:::" + settings.Product + "-*",
 	"arn:aws:s3:::" + strings.ToLower(own.StackSet) + "*",
 	"arn:aws:scheduler:*:*:schedule/" + settings.Product + "*",
+	"arn:aws:scheduler:*:*:schedule/" + own.StackSet + "*",
 	"arn:aws:scheduler:*:*:schedule-group/" + settings.Product + "*",
+	"arn:aws:scheduler:*:*:schedule-group/" + own.StackSet + "*",
 	"arn:aws:ses:*:*:configuration-set/" + settings.Product + "*",
+	"arn:aws:ses:*:*:configuration-set/" + own.StackSet + "*",
 	"arn:aws:sns:*:*:" + settings.Product + "-*",
 	"arn:aws:sns:*:*:" + own.StackSet + "*",
 }

@@ -347,7 +347,7 @@ func TestFunctions_OwnRole(t *testing.T) {
 			}
 		}
 	}
-	if got := len(tmpl.all("AWS::IAM::Role")); got != len(seen) {
+	if got := len(tmpl.all("AWS::IAM::Role")); got != len(seen)+1 { // and that of the schedules
 		t.Errorf("%d roles for %d functions", got, len(seen))
 	}
 }
@@ -360,7 +360,7 @@ func TestFunctions_Settings(t *testing.T) {
 		}
 		var roles, acting []string // all, and those that can do more than keep a record
 		for _, c := range all {
-			role := text(map[string]any{"Ref": target(tmpl.function(t, c.ID).get("Role"))})
+			role, _ := tmpl.Resources[target(tmpl.function(t, c.ID).get("Role"))].get("RoleName").(string)
 			if roles = append(roles, role); len(c.Permissions) > 0 {
 				acting = append(acting, role)
 			}

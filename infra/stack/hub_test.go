@@ -205,6 +205,8 @@ var taggable = map[string]bool{
 	"AWS::IAM::Group":                 false,
 	"AWS::IAM::ManagedPolicy":         false,
 	"AWS::IAM::Role":                  true,
+	"AWS::Scheduler::Schedule":        false,
+	"AWS::Scheduler::ScheduleGroup":   true,
 	"AWS::KMS::Key":                   true,
 	"AWS::Lambda::EventInvokeConfig":  false,
 	"AWS::Lambda::EventSourceMapping": true,
@@ -269,6 +271,8 @@ func TestNames_PhysicalOnlyWhereNeeded(t *testing.T) {
 		"AWS::IAM::Group":         {"GroupName"},
 		// Regions and drills send to the bus of exactly this name.
 		"AWS::Events::EventBus": {"Name"},
+		// The functions know each other's roles, by names that are all in the environment of each.
+		"AWS::IAM::Role": {"RoleName"},
 		// An alarm's name is the subject of its mail; MetricName is what it watches.
 		"AWS::CloudWatch::Alarm":          {"AlarmName", "MetricName"},
 		"AWS::CloudWatch::CompositeAlarm": {"AlarmName"},

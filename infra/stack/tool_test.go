@@ -97,7 +97,7 @@ func TestTool_RoleIsKnownToFunctions(t *testing.T) {
 	tmpl := load(t, withTool)
 	for _, function := range tmpl.all("AWS::Lambda::Function") {
 		id := strings.TrimPrefix(function.get("FunctionName").(string), "warder-")
-		if roles := tmpl.settings(t, id).Roles; !slices.Contains(roles, "${AskLedgerRole}") {
+		if roles := tmpl.settings(t, id).Roles; !slices.Contains(roles, "warder-ask-ledger") {
 			t.Errorf("%s takes what the tool does for somebody else's: it knows %s", function.id, roles)
 		}
 	}

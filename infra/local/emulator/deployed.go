@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/warder-aws/warder/functions"
@@ -35,22 +36,28 @@ func (o Options) deployedWith(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tools := map[string]bool{}
+	given := object(object(template, "Metadata"), settings.Product)
+	stays := map[string]bool{} // functions whose mode stays as it is
+	var lacking []string
 	for _, c := range controls {
-		tools[settings.FunctionName(c.ID)] = c.Tool
+		lacks := o.Mode == string(control.Enforce) && lacks(c, given)
+		if lacks {
+			lacking = append(lacking, c.ID)
+		}
+		stays[settings.FunctionName(c.ID)] = c.Tool || lacks
 	}
 	resources, _ := template["Resources"].(map[string]any)
 	for _, r := range resources {
 		r, _ := r.(map[string]any)
 		properties, _ := r["Properties"].(map[string]any)
 		if name, _ := properties["FunctionName"].(string); r["Type"] == "AWS::Lambda::Function" {
-			tool, reached := tools[name], false
+			stay, reached := stays[name], false
 			texts(properties["Environment"], func(s string) string {
 				reached = reached || strings.Contains(s, `"reach":`)
 				return s
 			})
 			properties["Environment"] = texts(properties["Environment"],
-				func(s string) string { return o.set(s, tool, reached) })
+				func(s string) string { return o.set(s, stay, reached, lacking) })
 		}
 	}
 	if o.Reader != "" {
@@ -61,13 +68,28 @@ func (o Options) deployedWith(data []byte) ([]byte, error) {
 				}}
 			}
 		}
-		o.note(template, controls)
+		o.note(given, slices.DeleteFunc(slices.Clone(controls),
+			func(c control.Control) bool { return slices.Contains(lacking, c.ID) }))
 	}
 	return json.Marshal(template)
 }
 
-// set sets the mode in a part of a function's settings, and who is reached unless they say so.
-func (o Options) set(text string, tool, reached bool) string {
+// lacks reports whether the control cannot enforce, because what it needs is not set.
+func lacks(c control.Control, given map[string]any) bool {
+	own, _ := object(object(given, "controls"), c.ID)["parameters"].(map[string]any)
+	return slices.ContainsFunc(c.Needs, func(name string) bool {
+		of := own
+		if name == control.AllowedNetworks {
+			of = given
+		}
+		set, _ := json.Marshal(of[name])
+		return slices.Contains([]string{"null", `""`, "[]", "{}"}, string(set))
+	})
+}
+
+// set sets the mode in a part of a function's settings unless it stays, the modes of all controls but those that lack
+// something, and who is reached unless they say so.
+func (o Options) set(text string, stay, reached bool, lacking []string) string {
 	head := modeOf.FindString(text)
 	if head != "" && !reached && (o.Reader != "" || o.Mode == string(control.Enforce)) {
 		text = head + `"reach":{"all":true},` + strings.TrimPrefix(text, head)
@@ -76,16 +98,20 @@ func (o Options) set(text string, tool, reached bool) string {
 		return text
 	}
 	mode := `:"` + o.Mode + `"`
-	if !tool {
+	if !stay {
 		text = modeOf.ReplaceAllString(text, `{"mode"`+mode+`,`)
 	}
-	return modesOf.ReplaceAllStringFunc(text, func(modes string) string { return anyMode.ReplaceAllString(modes, mode) })
+	return modesOf.ReplaceAllStringFunc(text, func(modes string) string {
+		modes = anyMode.ReplaceAllString(modes, mode)
+		for _, id := range lacking {
+			modes = strings.ReplaceAll(modes, `"`+id+`"`+mode, `"`+id+`":"`+string(control.Observe)+`"`)
+		}
+		return modes
+	})
 }
 
 // note notes the options in the settings that the stack says it was deployed with.
-func (o Options) note(template map[string]any, controls []control.Control) {
-	metadata, _ := template["Metadata"].(map[string]any)
-	given := object(metadata, settings.Product)
+func (o Options) note(given map[string]any, controls []control.Control) {
 	notify := object(given, "notify")
 	notify["chat"] = true // somebody reads along; an address of the settings would get folded mail
 	for _, c := range controls {
