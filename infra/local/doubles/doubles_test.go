@@ -205,7 +205,12 @@ var uncalled = map[string]string{
 	"kms:GenerateDataKey":  "called by SNS and Secrets Manager for the function",
 	"logs:CreateLogStream": "called by Lambda",
 	"logs:PutLogEvents":    "called by Lambda",
-	"sqs:SendMessage":      "called by Lambda, for what a function could not handle",
+
+	"iam:PassRole":           "asked of who creates flow logs that a role delivers",
+	"lambda:InvokeFunction":  "called by EventBridge Scheduler",
+	"logs:CreateLogDelivery": "asked of who creates flow logs",
+
+	"sqs:SendMessage": "called by Lambda, for what a function could not handle",
 }
 
 // stored are the operations of the ledger's table, which is no part of the account in memory.
@@ -229,6 +234,7 @@ var compared = []string{
 	"lambda:GetPolicy", "lambda:ListFunctionUrlConfigs", "logs:DescribeLogGroups",
 	"logs:DescribeMetricFilters", "sns:GetDataProtectionPolicy", "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes",
 	"sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes",
+	"scheduler:GetSchedule", "ses:GetAccount", "ses:GetConfigurationSetEventDestinations", "ses:GetEmailIdentity",
 }
 
 func TestDoubles_EveryOperation(t *testing.T) {

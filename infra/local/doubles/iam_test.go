@@ -979,6 +979,102 @@ var policies = []trial{
 		do: version(policy(0), "v9"),
 	},
 	{operation: "iam:GetPolicyVersion", name: "a policy that is not there", want: "NoSuchEntity", do: version(gone, "v1")},
+
+	{operation: "iam:ListPolicyVersions", name: "one", want: "v1 in force", do: versions(policy(1), 0, "")},
+	{
+		operation: "iam:ListPolicyVersions",
+		name:      "a policy that is not there",
+		want:      "NoSuchEntity",
+		do:        versions(gone, 0, ""),
+	},
+	{
+		operation: "iam:CreatePolicyVersion",
+		name:      "a second, in force",
+		want:      "v1, v2 in force",
+		do:        versions(policy(2), 1, ""),
+	},
+	{
+		operation: "iam:CreatePolicyVersion", name: "a sixth", want: "LimitExceeded", do: versions(policy(3), 5, ""),
+	},
+	{
+		operation: "iam:CreatePolicyVersion", name: "what is no JSON", want: "MalformedPolicyDocument",
+		do: func(p *place, _ string) (string, error) { return "", p.newVersion(policy(1), `{"Version":`) },
+	},
+	{
+		operation: "iam:SetDefaultPolicyVersion", name: "the one before", want: "v1 in force, v2",
+		do: versions(policy(4), 1, "v1"),
+	},
+	{
+		operation: "iam:SetDefaultPolicyVersion", name: "a version that is not there", want: "NoSuchEntity",
+		do: versions(policy(1), 0, "v9"),
+	},
+	{
+		operation: "iam:GenerateServiceLastAccessedDetails", name: "a user", want: "COMPLETED, 0 services", state: plain,
+		do: (*place).accessed,
+	},
+	{
+		operation: "iam:GenerateServiceLastAccessedDetails", name: "nobody of the name", want: "NoSuchEntity",
+		do: (*place).accessed,
+	},
+	{
+		operation: "iam:GetServiceLastAccessedDetails", name: "who used nothing", want: "COMPLETED, 0 services", state: plain,
+		do: (*place).accessed,
+	},
+}
+
+func (p *place) newVersion(arn, document string) error {
+	_, err := p.iam.CreatePolicyVersion(p.t.Context(),
+		&iam.CreatePolicyVersionInput{PolicyArn: &arn, PolicyDocument: &document, SetAsDefault: true})
+	return err
+}
+
+// versions makes so many new versions of a policy, has one apply if it is named, and says which there are then.
+func versions(arn string, made int, apply string) func(*place, string) (string, error) {
+	return func(p *place, _ string) (string, error) {
+		for range made {
+			if err := p.newVersion(arn, document); err != nil {
+				return "", err
+			}
+		}
+		if apply != "" {
+			in := &iam.SetDefaultPolicyVersionInput{PolicyArn: &arn, VersionId: &apply}
+			if _, err := p.iam.SetDefaultPolicyVersion(p.t.Context(), in); err != nil {
+				return "", err
+			}
+		}
+		out, err := p.iam.ListPolicyVersions(p.t.Context(), &iam.ListPolicyVersionsInput{PolicyArn: &arn})
+		if err != nil {
+			return "", err
+		}
+		var all []string
+		for _, v := range out.Versions {
+			text := *v.VersionId
+			if v.IsDefaultVersion {
+				text += " in force"
+			}
+			all = append(all, text)
+		}
+		slices.Sort(all)
+		return strings.Join(all, ", "), nil
+	}
+}
+
+// accessed is what a user used.
+func (p *place) accessed(id string) (string, error) {
+	job, err := p.iam.GenerateServiceLastAccessedDetails(p.t.Context(), &iam.GenerateServiceLastAccessedDetailsInput{
+		Arn: aws.String(
+			"arn:aws:iam::" + number + ":user/" + id,
+		), Granularity: types.AccessAdvisorUsageGranularityTypeActionLevel,
+	})
+	if err != nil {
+		return "", err
+	}
+	out, err := p.iam.GetServiceLastAccessedDetails(p.t.Context(),
+		&iam.GetServiceLastAccessedDetailsInput{JobId: job.JobId})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d services", out.JobStatus, len(out.ServicesLastAccessed)), nil
 }
 
 func (p *place) policy(arn string) (string, error) {
