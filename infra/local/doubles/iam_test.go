@@ -1014,6 +1014,7 @@ var policies = []trial{
 	},
 	{
 		operation: "iam:GenerateServiceLastAccessedDetails", name: "nobody of the name", want: "NoSuchEntity",
+		moto: "COMPLETED, 0 services", why: "the local account does not look whether somebody is there",
 		do: (*place).accessed,
 	},
 	{
