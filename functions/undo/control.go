@@ -46,6 +46,8 @@ type Answer struct {
 	Exempt *remediation.ExemptAnswer `json:"exempt,omitempty"`
 	Snooze *remediation.SnoozeAnswer `json:"snooze,omitempty"`
 	Glass  *remediation.GlassAnswer  `json:"breakGlass,omitempty"`
+	// Outcome answers the schedule: what came of a role is in the notice about it.
+	Outcome remediation.Outcome `json:"outcome,omitempty"`
 }
 
 // Tool is the whole tool: its program, the scenarios and the simulator are made from it.
@@ -82,7 +84,7 @@ func newUndo(s handler.Setup) (func(context.Context, Request) (Answer, error), e
 			answer, err := remediation.Snoozer{Runner: s.Runner}.Snooze(ctx, *q.Snooze)
 			return Answer{Snooze: &answer}, err
 		case asked == 0: // the schedule
-			return Answer{}, glass.Sweep(ctx)
+			return Answer{Outcome: remediation.Nothing}, glass.Sweep(ctx)
 		case q.Halt != nil:
 			answer, err := remediation.Switch{Runner: s.Runner}.Halt(ctx, *q.Halt)
 			return Answer{HaltAnswer: &answer}, err

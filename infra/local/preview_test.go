@@ -168,7 +168,9 @@ func TestPreview_LocalAccount(t *testing.T) {
 		{direct, preview.Due, "168h0m0s", "", "dave"},
 		{direct, preview.Due, "168h0m0s", "alice@example.com", "alice"},
 		{stale, preview.Due, "168h0m0s", "bob@example.com", "bob"},
-		{stale, preview.Due, "240h0m0s", "carol@example.com", "carol"}, // after 90 days, of which 80 are over
+		{stale, preview.Due, "240h0m0s", "carol@example.com", "carol"},       // after 90 days, of which 80 are over
+		{"reduce-unused-access", preview.NotifyOnly, "", "", "123456789012"}, // there is no analyzer
+		{"restrict-console-sign-in", preview.NotifyOnly, "", "", "console sign-in"},
 		{root, preview.NotifyOnly, "", "", "root"},
 		{direct, preview.NotifyOnly, "", "carol@example.com", "carol"},
 		{direct, preview.Never, "", "", "erin"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -29,6 +30,7 @@ import (
 	"github.com/warder-aws/warder/pkg/drill"
 	"github.com/warder-aws/warder/pkg/remediation"
 	"github.com/warder-aws/warder/pkg/settings"
+	"github.com/warder-aws/warder/pkg/test/fakeaws"
 )
 
 const (
@@ -42,6 +44,7 @@ var reaching = map[string]map[string]any{
 	"deactivate-stale-access-key":  {"deleteAfterDays": 30},
 	"deactivate-unused-access-key": {"deleteAfterDays": 30},
 	"require-permissions-boundary": {"boundary": powerUser},
+	"restrict-console-sign-in":     {"excludedPrincipal": "user/rescue"},
 }
 
 // A reacher has functions do what neither the tour nor the samples need of them.
@@ -79,7 +82,7 @@ func reachRest(t *testing.T) *stage {
 		Code: "AccessDeniedException",
 	}))
 	for _, play := range []func(){
-		r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
+		r.unused, r.closed, r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
 		r.locked, r.recorded, r.detected, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
 		r.unstarted,
 	} {
@@ -204,6 +207,78 @@ func (r *reacher) fill(user string) {
 		})
 		r.must(err)
 	}
+}
+
+// unused: what a user has and does not use is proposed, applied and undone, under another name as well.
+func (r *reacher) unused() {
+	const control = "reduce-unused-access"
+	ctx, now := r.Context(), time.Now()
+	for _, name := range []string{"uma", "ugo"} {
+		r.user(name)
+		work := aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","sqs:*"],` +
+			`"Resource":"*"}]}`)
+		_, err := r.quiet.PutUserPolicy(ctx, &iam.PutUserPolicyInput{
+			UserName: &name, PolicyName: aws.String("own"), PolicyDocument: work,
+		})
+		r.must(err)
+		made, err := r.quiet.CreatePolicy(ctx, &iam.CreatePolicyInput{
+			PolicyName: aws.String("work-of-" + name), PolicyDocument: work,
+		})
+		r.must(err)
+		_, err = r.quiet.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: made.Policy.Arn})
+		r.must(err)
+		r.must(r.account.Moto.Unused(ctx, moto.Unused{
+			User: name, Type: "UnusedPermission", Created: now.AddDate(-1, 0, 0),
+			Accessed: fakeaws.Accessed{"s3": {Last: now.AddDate(0, 0, -3)}, "sqs": {}},
+		}))
+	}
+	r.must(r.sweep(control, 0))
+	r.idle()
+	_, err := r.quiet.UpdateUser(ctx, &iam.UpdateUserInput{UserName: aws.String("ugo"), NewUserName: aws.String("ursula")})
+	r.must(err)
+	apply := func(name string) (failed error) {
+		var explained struct {
+			Actions []struct{ ID, Control string }
+		}
+		r.ask("explain", map[string]string{"user": name}, &explained)
+		for _, action := range explained.Actions {
+			if action.Control == control {
+				_, err := r.account.Prove(ctx, control, map[string]any{
+					"apply": remediation.ApplyRequest{Action: action.ID, Reason: "to see it"},
+				})
+				failed = errors.Join(failed, err)
+			}
+		}
+		return failed
+	}
+	r.must(apply("uma"))
+	_ = apply("ugo") // what it used is known by the name that it had
+	r.undone(map[string]string{"user": "uma", "since": since()})
+	// The narrower version is there, and somebody has put the wide one back.
+	_, err = r.quiet.SetDefaultPolicyVersion(ctx, &iam.SetDefaultPolicyVersionInput{
+		PolicyArn: aws.String("arn:aws:iam::" + moto.AccountID + ":policy/work-of-uma"), VersionId: aws.String("v1"),
+	})
+	r.must(err)
+	r.must(r.sweep(control, 9))
+	r.idle()
+	_ = apply("uma") // what was proposed before is not any more
+}
+
+// closed: the console is open to the allowed networks and one user, and somebody changes that.
+func (r *reacher) closed() {
+	const control = "restrict-console-sign-in"
+	r.user("rescue")
+	_, err := r.quiet.CreateLoginProfile(r.Context(), &iam.CreateLoginProfileInput{
+		UserName: aws.String("rescue"), Password: aws.String("Correct-horse-1-battery"),
+	})
+	r.must(err)
+	r.must(r.sweep(control, 0))
+	r.must(r.sweep(control, 8))
+	r.idle()
+	_, err = script{stage: r.stage}.asOperator("signin", "put-resource-permission-statement", "--source-ip", "198.51.100.7",
+		"--region", emulator.Region)
+	r.must(err)
+	r.undone(map[string]string{"user": "console sign-in", "since": since()})
 }
 
 // locked: console users without MFA, who are locked by the policy and by the group, and let go; and all of it reverted.

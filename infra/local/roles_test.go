@@ -159,6 +159,7 @@ func oneOfEachKind(requests []iamsim.Request) []iamsim.Request {
 
 // inEveryRegion are the actions that functions may use in every region.
 var inEveryRegion = []string{
+	"access-analyzer:ListFindings",
 	"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
 	"cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus", "cloudtrail:ListTags",
 	"cloudtrail:PutEventSelectors", "cloudtrail:StartLogging", "cloudtrail:StopLogging", "cloudtrail:UpdateTrail",

@@ -40,6 +40,7 @@ const (
 	undoes    = "undo"
 	unshares  = "unshare-snapshot"
 	forwards  = "Forward" // the roles of the region stacks
+	schedules = "Schedules"
 )
 
 func policyARN(arn string) map[string]string { return map[string]string{"iam:PolicyARN": arn} }
@@ -137,7 +138,7 @@ var tempting = []temptation{
 		"shut a user out for where it is", "iam:AttachUserPolicy", "user/alice", policyARN(outsidePolicy),
 		[]string{connects, outside, undoes},
 	},
-	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{detaches, undoes}},
+	{"write a user a policy", "iam:PutUserPolicy", "user/alice", nil, []string{detaches, reduces, undoes}},
 	{"delete a user's own policy", "iam:DeleteUserPolicy", "user/alice", nil, []string{detaches, undoes}},
 	{
 		"take a user's policy", "iam:DetachUserPolicy", "user/alice", policyARN(administratorAccess),
@@ -236,7 +237,10 @@ var tempting = []temptation{
 		"stop AWS Config", "config:DeleteConfigRule", "arn:aws:config:us-east-1:123456789012:config-rule/config-rule-abc",
 		nil, nil,
 	},
-	{"stop GuardDuty", "guardduty:DeleteDetector", "arn:aws:guardduty:us-east-1:123456789012:detector/abc", nil, nil},
+	{
+		"stop GuardDuty", "guardduty:DeleteDetector", "arn:aws:guardduty:us-east-1:123456789012:detector/abc", nil,
+		[]string{undoes}, // of a detector that restore-logging made
+	},
 	{
 		"stop Access Analyzer", "access-analyzer:DeleteAnalyzer",
 		"arn:aws:access-analyzer:us-east-1:123456789012:analyzer/account", nil, nil,
@@ -289,7 +293,10 @@ var tempting = []temptation{
 		"change a function's settings", "lambda:UpdateFunctionConfiguration",
 		"arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil,
 	},
-	{"undo something", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
+	{
+		"undo something", "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil,
+		[]string{schedules}, // undo has a schedule, whose event asks for nothing
+	},
 	{"delete a function", "lambda:DeleteFunction", "arn:aws:lambda:us-east-1:123456789012:function:warder-undo", nil, nil},
 	{"turn a rule off", "events:DisableRule", "arn:aws:events:us-east-1:123456789012:rule/warder-rule", nil, nil},
 	{"take a rule's target", "events:RemoveTargets", "arn:aws:events:us-east-1:123456789012:rule/warder-rule", nil, nil},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Use is what a principal used of one service in a period.
@@ -32,15 +33,18 @@ type Narrowing struct {
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-action-last-accessed.html
-var unseen = map[string][]string{
-	"dynamodb": {"*Item*", "PartiQL*", "Query*", "Scan*", "*Records*", "*ShardIterator*", "*Stream*"},
-	"iam":      {"PassRole*", "CreateServiceLinkedRole*"},
-	"lambda":   {"Invoke*"},
-	"s3": {
-		"*Object*", "ListBucket*", "*Multipart*", "*Session*", "Replicate*", "Bypass*", "Initiate*", "Select*", "*Retention*",
-	},
-	"sqs": {"*Message*"},
-}
+var unseen = sync.OnceValue(func() map[string][]string {
+	return map[string][]string{
+		"dynamodb": {"*Item*", "PartiQL*", "Query*", "Scan*", "*Records*", "*ShardIterator*", "*Stream*"},
+		"iam":      {"PassRole*", "CreateServiceLinkedRole*"},
+		"lambda":   {"Invoke*"},
+		"s3": {
+			"*Object*", "ListBucket*", "*Multipart*", "*Session*", "Replicate*", "Bypass*", "Initiate*", "Select*",
+			"*Retention*",
+		},
+		"sqs": {"*Message*"},
+	}
+})
 
 // tags are checked with the calls that make something, and are not told then.
 const tags = "*Tag*"
@@ -151,13 +155,13 @@ func (u Uses) of(pattern string) (all []string) {
 	case !wildcard(action):
 		for name, of := range use.Actions {
 			if strings.EqualFold(name, action) && !of && !Matches(lower(tags), lower(action)) &&
-				!slices.ContainsFunc(unseen[lower(service)], func(p string) bool { return Matches(lower(p), lower(action)) }) {
+				!slices.ContainsFunc(unseen()[lower(service)], func(p string) bool { return Matches(lower(p), lower(action)) }) {
 				return nil
 			}
 		}
 		return []string{pattern}
 	}
-	besides, known := unseen[lower(service)]
+	besides, known := unseen()[lower(service)]
 	if !known {
 		return []string{pattern}
 	}

@@ -76,7 +76,8 @@ func (o Options) deployedWith(data []byte) ([]byte, error) {
 
 // lacks reports whether the control cannot enforce, because what it needs is not set.
 func lacks(c control.Control, given map[string]any) bool {
-	own, _ := object(object(given, "controls"), c.ID)["parameters"].(map[string]any)
+	controls, _ := given["controls"].(map[string]any)
+	own, _ := controls[c.ID].(map[string]any)
 	return slices.ContainsFunc(c.Needs, func(name string) bool {
 		of := own
 		if name == control.AllowedNetworks {

@@ -201,13 +201,14 @@ func (s *Server) Age(ctx context.Context, age Age) error {
 // Unused is a role as it would be after months: what it last accessed, and a finding that nobody uses it, or not all
 // that it may do.
 type Unused struct {
-	Role     string           `json:"role"`
+	Role     string           `json:"role,omitempty"`
+	User     string           `json:"user,omitempty"` // instead of a role
 	Type     string           `json:"type,omitempty"` // of the finding; UnusedIAMRole if it is empty
 	Created  time.Time        `json:"created"`
 	Accessed fakeaws.Accessed `json:"accessed,omitempty"`
 }
 
-// Unused makes a role look unused.
+// Unused makes a role or a user look unused.
 func (s *Server) Unused(ctx context.Context, u Unused) error {
 	return s.post(ctx, "/_warder/unused", u, nil)
 }

@@ -59,6 +59,7 @@ from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.responses import ActionResult, EmptyResult  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.dynamodb.models import DynamoDBBackend  # noqa: E402
+from moto.events.models import EventPattern  # noqa: E402
 from moto.guardduty.models import Detector  # noqa: E402
 from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult  # noqa: E402
 from moto.iam.exceptions import EntityAlreadyExists, NotFoundException  # noqa: E402
@@ -351,7 +352,8 @@ IamResponse.get_service_last_accessed_details = get_service_last_accessed_detail
 
 
 def unused(request):
-    role = iam().get_role(request["role"])
+    kind = "User" if request.get("user") else "Role"
+    role = iam().get_user(request["user"]) if request.get("user") else iam().get_role(request["role"])
     role.create_date = parse_time(request["created"])
     ACCESSED[role.arn] = request.get("accessed", {})
     FINDINGS.append(
@@ -359,7 +361,7 @@ def unused(request):
             "id": "finding-" + role.id,
             "resource": role.arn,
             "resourceOwnerAccount": DEFAULT_ACCOUNT_ID,
-            "resourceType": "AWS::IAM::Role",
+            "resourceType": "AWS::IAM::" + kind,
             "status": "ACTIVE",
             "findingType": request.get("type") or "UnusedIAMRole",
         }
@@ -469,6 +471,36 @@ Route53ResolverResponse.disassociate_resolver_query_log_config = (
     disassociate_resolver_query_log_config
 )
 Route53ResolverResponse.delete_resolver_query_log_config = delete_resolver_query_log_config
+
+
+def elements(event, pattern):
+    """The event with one element of each list of objects that a pattern looks into.
+
+    EventBridge matches what is in one element of such a list; moto looks into none.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+    """
+    found = [event]
+    for key, inner in pattern.items():
+        if key == "$or":
+            for other in inner:
+                found = [one for event in found for one in elements(event, other)]
+        elif isinstance(inner, dict):
+            value = event.get(key)
+            parts = [p for p in (value if isinstance(value, list) else [value]) if isinstance(p, dict)]
+            if parts:
+                ones = [one for part in parts for one in elements(part, inner)]
+                found = [{**event, key: one} for event in found for one in ones]
+    return found
+
+
+matches_object = EventPattern.matches_event
+
+
+def matches_event(self, event):
+    return any(matches_object(self, one) for one in elements(event, self.get_pattern() or {}))
+
+
+EventPattern.matches_event = matches_event
 
 
 def iam():
