@@ -82,7 +82,8 @@ func reachRest(t *testing.T) *stage {
 		Code: "AccessDeniedException",
 	}))
 	for _, play := range []func(){
-		r.unused, r.closed, r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled, r.asked, r.swept, r.retried,
+		r.unused, r.closed, r.groups, r.full, r.left, r.bounded, r.inline, r.rotated, r.deleted, r.found, r.drilled,
+		r.asked, r.swept, r.retried,
 		r.locked, r.recorded, r.detected, r.revoked, r.kept, r.keyed, r.deployed, r.trusted, r.compared, r.failed,
 		r.unstarted,
 	} {
@@ -275,8 +276,8 @@ func (r *reacher) closed() {
 	r.must(r.sweep(control, 0))
 	r.must(r.sweep(control, 8))
 	r.idle()
-	_, err = script{stage: r.stage}.asOperator("signin", "put-resource-permission-statement", "--source-ip", "198.51.100.7",
-		"--region", emulator.Region)
+	_, err = script{stage: r.stage}.asOperator("signin", "put-resource-permission-statement",
+		"--source-ip", "198.51.100.7", "--region", emulator.Region)
 	r.must(err)
 	r.undone(map[string]string{"user": "console sign-in", "since": since()})
 }

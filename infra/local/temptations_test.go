@@ -39,8 +39,8 @@ const (
 	reduces   = "reduce-unused-access"
 	undoes    = "undo"
 	unshares  = "unshare-snapshot"
-	forwards  = "Forward" // the roles of the region stacks
-	schedules = "Schedules"
+	forwards  = "Forward"       // the roles of the region stacks
+	schedules = "SchedulesRole" // that of EventBridge Scheduler
 )
 
 func policyARN(arn string) map[string]string { return map[string]string{"iam:PolicyARN": arn} }
