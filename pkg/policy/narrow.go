@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Use is what a principal used of one service in a period.
@@ -33,7 +32,7 @@ type Narrowing struct {
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed-action-last-accessed.html
-var unseen = sync.OnceValue(func() map[string][]string {
+func unseen() map[string][]string {
 	return map[string][]string{
 		"dynamodb": {"*Item*", "PartiQL*", "Query*", "Scan*", "*Records*", "*ShardIterator*", "*Stream*"},
 		"iam":      {"PassRole*", "CreateServiceLinkedRole*"},
@@ -44,7 +43,7 @@ var unseen = sync.OnceValue(func() map[string][]string {
 		},
 		"sqs": {"*Message*"},
 	}
-})
+}
 
 // tags are checked with the calls that make something, and are not told then.
 const tags = "*Tag*"
