@@ -105,17 +105,24 @@ def create_user_with_unique_id(self, *args, **kwargs):
 User.__init__ = create_user_with_unique_id
 
 
-put_item = DynamoDBBackend.put_item
-writing = threading.Lock()
+writing = threading.RLock()
 
 
-def put_item_alone(self, *args, **kwargs):
-    """A conditional write is one step in DynamoDB. moto compares and writes, and another thread may write between."""
-    with writing:
-        return put_item(self, *args, **kwargs)
+def alone(operation):
+    """A conditional write is one step in DynamoDB, and a query sees whole items.
+
+    moto compares and writes, and goes through a table, while another thread may write.
+    """
+
+    def one_at_a_time(self, *args, **kwargs):
+        with writing:
+            return operation(self, *args, **kwargs)
+
+    return one_at_a_time
 
 
-DynamoDBBackend.put_item = put_item_alone
+for operation in ("put_item", "delete_item", "update_item", "query", "scan"):
+    setattr(DynamoDBBackend, operation, alone(getattr(DynamoDBBackend, operation)))
 
 
 update_user = IAMBackend.update_user
