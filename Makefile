@@ -75,7 +75,7 @@ tour: together $(TOUR) ## show every control and tool at work on a local account
 
 .PHONY: up
 up: together ## start a local account and stay: ARGS="--mode enforce"
-	@go run ./infra/local up $(ARGS)
+	@WARDER_NO_MAKE=1 go run ./infra/local up $(ARGS)
 
 .PHONY: cost
 cost: local ## estimate what it costs in a month: ARGS="-json"
