@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,7 +64,19 @@ var reads = []string{
 	"sns:Get*", "sns:List*",
 }
 
-// named are Warder's resources whose names say so, in every region and account.
+// buckets are Warder's buckets, and queues its queues.
+var (
+	buckets = []string{
+		"arn:aws:s3:::" + settings.Product + "-*",
+		"arn:aws:s3:::" + strings.ToLower(own.StackSet) + "*",
+	}
+	queues = []string{
+		"arn:aws:sqs:*:*:" + settings.Product + "-*",
+		"arn:aws:sqs:*:*:" + own.StackSet + "*",
+	}
+)
+
+// named are Warder's other resources whose names say so, in every region and account.
 var named = []string{
 	"arn:aws:cloudformation:*:*:stack/" + settings.Product + "/*",
 	"arn:aws:cloudformation:*:*:stack/" + settings.Product + "-*",
@@ -81,8 +94,6 @@ var named = []string{
 	"arn:aws:iam::*:user" + drill.Path + "*",
 	"arn:aws:lambda:*:*:function:" + settings.FunctionName("*"),
 	"arn:aws:logs:*:*:log-group:" + settings.LogGroupName("*"),
-	"arn:aws:s3:::" + settings.Product + "-*",
-	"arn:aws:s3:::" + strings.ToLower(own.StackSet) + "*",
 	"arn:aws:scheduler:*:*:schedule/" + settings.Product + "*",
 	"arn:aws:scheduler:*:*:schedule/" + own.StackSet + "*",
 	"arn:aws:scheduler:*:*:schedule-group/" + settings.Product + "*",
@@ -93,12 +104,6 @@ var named = []string{
 	"arn:aws:sns:*:*:" + own.StackSet + "*",
 }
 
-// queues are Warder's queues.
-var queues = []string{
-	"arn:aws:sqs:*:*:" + settings.Product + "-*",
-	"arn:aws:sqs:*:*:" + own.StackSet + "*",
-}
-
 // ofKeys are the operations on a key of Warder's, and on its rules of AWS Config, that change what becomes of it. These
 // resources have no names of their own, but the tag of Warder's.
 var ofKeys = []string{
@@ -106,6 +111,9 @@ var ofKeys = []string{
 	"kms:CreateGrant", "kms:DeleteImportedKeyMaterial", "kms:DisableKey*", "kms:PutKeyPolicy", "kms:ReplicateKey",
 	"kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdatePrimaryRegion",
 }
+
+// tagged are the condition keys of what has the tag of Warder's.
+var tagged = map[string][]string{"aws:ResourceTag/" + settings.Product: {"false"}}
 
 // SCP is the service control policy. A principal that would leave everybody alone, and one in a form that IAM does not
 // have, is an error that names it.
@@ -118,46 +126,43 @@ func SCP(who Who) ([]byte, error) {
 	}
 	// Warder's own functions are limited by their roles, which nobody else can make or change.
 	deployers := append([]string{"arn:aws:iam::*:role" + settings.RolePath + "*"}, who.Deployers...)
-	but := func(principals ...string) map[string][]string {
+	but := func(principals []string) map[string][]string {
 		return map[string][]string{"aws:PrincipalArn": principals}
 	}
-	conditions := func(more map[string]map[string][]string) map[string]map[string][]string {
-		all := map[string]map[string][]string{"ArnNotLike": but(deployers...)}
-		for operator, keys := range more {
-			all[operator] = keys
-		}
-		return all
-	}
-	people := append(slices.Clone(who.Deployers), who.Operators...)
+	only := map[string]map[string][]string{"ArnNotLike": but(deployers)}
 	return document([]statement{
 		{
-			Sid: "OnlyDeployersChangeWarder", Effect: "Deny", NotAction: reads, Resource: named, Condition: conditions(nil),
+			Sid: "OnlyDeployersChangeWarder", Effect: "Deny", NotAction: reads, Resource: slices.Concat(named, buckets),
+			Condition: only,
 		},
 		{
 			Sid: "OnlyOperatorsTakeMessages", Effect: "Deny", NotAction: []string{"sqs:Get*", "sqs:List*"}, Resource: queues,
-			Condition: map[string]map[string][]string{"ArnNotLike": but(append(slices.Clone(deployers), who.Operators...)...)},
+			Condition: map[string]map[string][]string{"ArnNotLike": but(slices.Concat(deployers, who.Operators))},
 		},
 		{
 			Sid: "NobodyMakesADeployer", Effect: "Deny",
-			NotAction: []string{"iam:Get*", "iam:List*", "iam:PassRole", "sts:*"}, Resource: people, Condition: conditions(nil),
+			NotAction: []string{"iam:Get*", "iam:List*", "iam:PassRole", "sts:*"},
+			Resource:  slices.Concat(who.Deployers, who.Operators), Condition: only,
 		},
 		{
 			Sid: "NobodyLeavesQuarantine", Effect: "Deny",
 			Action:   []string{"iam:DetachGroupPolicy", "iam:DetachRolePolicy", "iam:DetachUserPolicy"},
-			Resource: []string{"*"}, Condition: conditions(map[string]map[string][]string{
-				"ArnLike": {"iam:PolicyARN": {"arn:aws:iam::*:policy" + settings.RolePath + "*"}},
-			}),
+			Resource: []string{"*"}, Condition: map[string]map[string][]string{
+				"ArnLike":    {"iam:PolicyARN": {"arn:aws:iam::*:policy" + settings.RolePath + "*"}},
+				"ArnNotLike": but(deployers),
+			},
 		},
 		{
 			Sid: "NobodyCutsWarderOff", Effect: "Deny",
 			Action:   []string{"lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"},
-			Resource: []string{"*"}, Condition: conditions(map[string]map[string][]string{
-				"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:" + settings.FunctionName("*")}},
-			}),
+			Resource: []string{"*"}, Condition: map[string]map[string][]string{
+				"ArnLike":    {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:" + settings.FunctionName("*")}},
+				"ArnNotLike": but(deployers),
+			},
 		},
 		{
 			Sid: "NobodyTurnsKeysOff", Effect: "Deny", Action: ofKeys, Resource: []string{"*"},
-			Condition: conditions(map[string]map[string][]string{"Null": {"aws:ResourceTag/" + settings.Product: {"false"}}}),
+			Condition: map[string]map[string][]string{"Null": tagged, "ArnNotLike": but(deployers)},
 		},
 	})
 }
@@ -178,21 +183,16 @@ func RCP(id string) ([]byte, error) {
 		"BoolIfExists":            notAWS,
 		"StringNotEqualsIfExists": {"aws:PrincipalOrgID": {id}},
 	}
-	tagged := map[string]map[string][]string{"Null": {"aws:ResourceTag/" + settings.Product: {"false"}}}
-	for operator, keys := range outside {
-		tagged[operator] = keys
-	}
-	bucket := []string{
-		"arn:aws:s3:::" + settings.Product + "-*", "arn:aws:s3:::" + strings.ToLower(own.StackSet) + "*",
-	}
+	outsideKeys := maps.Clone(outside)
+	outsideKeys["Null"] = tagged
 	return document([]statement{
 		{
 			Sid: "OnlyTheOrganization", Effect: "Deny", Principal: "*", Action: []string{"s3:*", "sqs:*"},
-			Resource: append(bucket, queues...), Condition: outside,
+			Resource: slices.Concat(buckets, queues), Condition: outside,
 		},
 		{
 			Sid: "OnlyTheOrganizationUsesKeys", Effect: "Deny", Principal: "*", Action: []string{"kms:*"},
-			Resource: []string{"*"}, Condition: tagged,
+			Resource: []string{"*"}, Condition: outsideKeys,
 		},
 		{
 			Sid: "OnlyLambdaTakesItsRoles", Effect: "Deny", Principal: "*", Action: []string{"sts:*"},

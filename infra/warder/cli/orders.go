@@ -33,7 +33,7 @@ func (a *app) orderings() []*cobra.Command {
 	with := func(d command, alter func(*orders.Orders) error) *cobra.Command {
 		d.check = func() error {
 			for _, f := range d.flags {
-				if f.name != "until" && f.name != "control" {
+				if f.name != "until" {
 					if err := need(f); err != nil {
 						return err
 					}

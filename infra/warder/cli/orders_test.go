@@ -62,6 +62,7 @@ func TestOrganization_Orders(t *testing.T) {
 		{[]string{"limit", "--control=detach", "--mode=off", "--reason=x"}, 2, "", `there is no control "detach"`},
 		{[]string{"halt", "--reason=x", "--until=2026-11-21"}, 2, "", "is no day to come"},
 		{[]string{"halt"}, 2, "", "REASON is required"},
+		{[]string{"limit", "--mode=off", "--reason=x"}, 2, "", "CONTROL is required"},
 		{[]string{"resume", "--reason=over"}, 0, `{"reason":"over",` + by + `}`, ""},
 	} {
 		before := a.text
