@@ -21,9 +21,7 @@ type Client struct{ cfg aws.Config }
 func New(cfg aws.Config) *Client { return &Client{cfg} }
 
 func call[Out any](ctx context.Context, c *Client, region, operation, method, path string, in any) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	service := awsjson.New(cfg, "AccessAnalyzer", "")
+	service := awsjson.In(c.cfg, region, "AccessAnalyzer", "")
 	service.Host, service.Signing = "access-analyzer", "access-analyzer"
 	return awsjson.Rest[Out](ctx, service, operation, method, path, in)
 }

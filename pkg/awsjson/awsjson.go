@@ -54,6 +54,12 @@ func New(cfg aws.Config, id, target string) *Client {
 	return c
 }
 
+// In is a client of a service in a region.
+func In(cfg aws.Config, region, id, target string) *Client {
+	cfg.Region = region
+	return New(cfg, id, target)
+}
+
 // Call makes a call. The error is as that of the SDK's clients, a [smithy.OperationError].
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
 func Call[Out any](ctx context.Context, c *Client, operation string, in any) (*Out, error) {

@@ -18,9 +18,7 @@ type Client struct{ cfg aws.Config }
 func New(cfg aws.Config) *Client { return &Client{cfg} }
 
 func call[Out any](ctx context.Context, c *Client, region, operation string, in any) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Call[Out](ctx, awsjson.New(cfg, "Config", "StarlingDoveService"), operation, in)
+	return awsjson.Call[Out](ctx, awsjson.In(c.cfg, region, "Config", "StarlingDoveService"), operation, in)
 }
 
 // DescribeConfigurationRecorderStatusInput names recorders; none are all of the region.

@@ -23,9 +23,7 @@ func New(cfg aws.Config) Client { return Client{cfg.Copy()} }
 func call[Out any](
 	ctx context.Context, c Client, region, operation string, in interface{ Form() url.Values },
 ) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Query[Out](ctx, awsjson.New(cfg, "EC2", "2016-11-15"), operation, in)
+	return awsjson.Query[Out](ctx, awsjson.In(c.cfg, region, "EC2", "2016-11-15"), operation, in)
 }
 
 // Permission is one of whom a snapshot or an image is shared with: one of the fields is not empty.

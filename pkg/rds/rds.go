@@ -28,9 +28,7 @@ func New(cfg aws.Config) Client { return Client{cfg.Copy()} }
 func call[Out any](
 	ctx context.Context, c Client, region, operation string, in interface{ Form() url.Values },
 ) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Query[Out](ctx, awsjson.New(cfg, "RDS", "2014-10-31"), operation, in)
+	return awsjson.Query[Out](ctx, awsjson.In(c.cfg, region, "RDS", "2014-10-31"), operation, in)
 }
 
 // Attribute is an attribute of a snapshot: that named "restore" has whom it is shared with.

@@ -20,9 +20,7 @@ type Client struct{ cfg aws.Config }
 func New(cfg aws.Config) *Client { return &Client{cfg} }
 
 func call[Out any](ctx context.Context, c *Client, region, operation string, in any) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Call[Out](ctx, awsjson.New(cfg, "Route53Resolver", "Route53Resolver"), operation, in)
+	return awsjson.Call[Out](ctx, awsjson.In(c.cfg, region, "Route53Resolver", "Route53Resolver"), operation, in)
 }
 
 // ListResolverQueryLogConfigsInput names a page of the configurations of a region.

@@ -21,9 +21,7 @@ type Client struct{ cfg aws.Config }
 func New(cfg aws.Config) *Client { return &Client{cfg} }
 
 func call[Out any](ctx context.Context, c *Client, region, operation, method, path string, in any) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Rest[Out](ctx, awsjson.New(cfg, "SecurityHub", ""), operation, method, path, in)
+	return awsjson.Rest[Out](ctx, awsjson.In(c.cfg, region, "SecurityHub", ""), operation, method, path, in)
 }
 
 // GetEnabledStandardsInput names a page of the standards of a region.

@@ -33,11 +33,7 @@ type Client struct{ api *awsjson.Client }
 const region = "us-east-1"
 
 // New makes a client.
-func New(cfg aws.Config) Client {
-	cfg = cfg.Copy()
-	cfg.Region = region
-	return Client{awsjson.New(cfg, "Signin", "")}
-}
+func New(cfg aws.Config) Client { return Client{awsjson.In(cfg, region, "Signin", "")} }
 
 func call[Out any](ctx context.Context, c Client, operation, path string, in any) (*Out, error) {
 	return awsjson.Post[Out](ctx, c.api, operation, path, in)

@@ -25,9 +25,7 @@ func New(cfg aws.Config) Client { return Client{cfg.Copy()} }
 
 // call makes a call in a region.
 func call[Out any](ctx context.Context, c Client, region, operation string, in any) (*Out, error) {
-	cfg := c.cfg
-	cfg.Region = region
-	return awsjson.Call[Out](ctx, awsjson.New(cfg, "SSM", "AmazonSSM"), operation, in)
+	return awsjson.Call[Out](ctx, awsjson.In(c.cfg, region, "SSM", "AmazonSSM"), operation, in)
 }
 
 // DescribeSessionsInput asks for a page of sessions.

@@ -36,9 +36,7 @@ type Instance struct {
 
 // ListInstances lists a page of the instances of a region.
 func (c Client) ListInstances(ctx context.Context, in *ListInstancesInput) (*ListInstancesOutput, error) {
-	cfg := c.cfg
-	cfg.Region = in.Region
-	client := awsjson.New(cfg, "SSO Admin", "SWBExternalService")
+	client := awsjson.In(c.cfg, in.Region, "SSO Admin", "SWBExternalService")
 	client.Host, client.Signing = "sso", "sso"
 	return awsjson.Call[ListInstancesOutput](ctx, client, "ListInstances", in)
 }
